@@ -1,0 +1,2 @@
+//! The command line: `tensorferry` and `tensorflowjs_converter` in one executable.
+fn main() {}

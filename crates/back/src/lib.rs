@@ -1,0 +1,1 @@
+//! Models to files: TensorFlow.js artifacts, Keras HDF5 and `.keras`.

@@ -1,0 +1,1 @@
+//! Files to models: finds out what an input is and reads it.

@@ -1,0 +1,11 @@
+//! Element types, shapes, and tensors whose bytes are mapped or streamed.
+
+mod cast;
+mod dtype;
+mod stats;
+mod tensor;
+
+pub use cast::{CastError, cast, swap_bytes};
+pub use dtype::DType;
+pub use stats::{Stats, stats};
+pub use tensor::{Tensor, element_count};

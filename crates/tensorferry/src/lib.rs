@@ -1,0 +1,1 @@
+//! tensorferry: inspect and convert TensorFlow and Keras models for the web.

@@ -1,0 +1,1 @@
+//! ZIP archives of `.keras` files, read in memory under a budget and written deterministically.

@@ -1,0 +1,1 @@
+//! JSON as Python writes it: bounded reading, and output byte-identical to `json.dumps`.

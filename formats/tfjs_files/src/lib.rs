@@ -1,0 +1,1 @@
+//! TensorFlow.js files: `model.json`, weight manifests, shards and weight quantization.
