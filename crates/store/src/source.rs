@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::blob::{Blob, BlobRef};
+use crate::blob::BlobRef;
 
 /// Shared handle to a source.
 pub type SourceRef = Arc<dyn ByteSource>;

@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use half::{bf16, f16};
 use tensorferry_store::{ByteSource, SourceRef};
 
@@ -283,7 +282,7 @@ fn integer_range(dtype: DType) -> Option<(i128, i128)> {
 
 /// For tests: a source that gives its bytes in pieces of `n`.
 #[cfg(test)]
-pub(crate) struct InPieces(pub(crate) Bytes, pub(crate) usize);
+pub(crate) struct InPieces(pub(crate) bytes::Bytes, pub(crate) usize);
 
 #[cfg(test)]
 impl ByteSource for InPieces {
@@ -298,6 +297,7 @@ impl ByteSource for InPieces {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use tensorferry_store::collect;
 
     use super::*;

@@ -1,0 +1,46 @@
+//! What a conversion did, in the user's words.
+
+use serde::Serialize;
+use tensorferry_diagnostics::Problem;
+
+/// The closing report of a conversion.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// What the input was found to be, such as `Keras 3.15.1 model (.keras)`.
+    pub input: String,
+    /// What was produced, such as `TensorFlow.js layers model`.
+    pub output: String,
+    /// What went over unchanged, one line each.
+    pub kept: Vec<String>,
+    /// What was rewritten, and why, one line each.
+    pub changed: Vec<String>,
+    /// What was left out, and why, one line each.
+    pub dropped: Vec<String>,
+    /// Things the user should look at.
+    pub warnings: Vec<Problem>,
+    /// Error figures of each quantized weight.
+    pub quantization: Vec<WeightLoss>,
+    /// Number of weights written.
+    pub n_weights: usize,
+    /// Bytes of the input's files that were read.
+    pub input_bytes: u64,
+    /// Name and length of every file of the output.
+    pub files: Vec<(String, u64)>,
+    /// Bytes of all files of the output.
+    pub output_bytes: u64,
+    /// The call that loads the result, such as `tf.loadLayersModel('model.json')`.
+    pub load_with: String,
+}
+
+/// How far one weight moved when it was quantized.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WeightLoss {
+    /// The weight's name.
+    pub name: String,
+    /// The stored type: `float16`, `uint8` or `uint16`.
+    pub dtype: String,
+    /// Largest absolute difference after dequantization.
+    pub max_abs_error: f64,
+    /// Root mean square difference after dequantization.
+    pub rms_error: f64,
+}
