@@ -1,0 +1,91 @@
+//! What a layer is: its weights, its sublayers, its output shape, and whether TensorFlow.js has it.
+
+use serde_json::{Map, Value};
+
+use crate::Config;
+
+/// Dims of one tensor, outermost (the batch) first; `None` is a dim that is not known.
+pub type Shape = Vec<Option<u64>>;
+
+/// One of a layer's own weights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name in Keras and TensorFlow.js, such as `kernel`.
+    pub name: String,
+    /// False for statistics that training does not touch, such as `moving_mean`.
+    pub trainable: bool,
+}
+
+/// A layer held by another one: a wrapper's layer, an RNN's cell, an attention's projections.
+#[derive(Debug, Clone)]
+pub struct Sublayer<'a> {
+    /// The attribute that holds it in Keras, which is its folder in `.keras` files and SavedModels:
+    /// `cell`, `forward_layer`, `query_dense`; `cells/lstm_cell` for an item of a list.
+    pub attribute: String,
+    /// Its class.
+    pub class_name: &'a str,
+    /// Its config; `None` for one that the outer layer makes by itself.
+    pub config: Option<&'a Map<String, Value>>,
+    /// The part it adds to a weight's name in Keras 2 HDF5 files, such as `lstm_cell`; `None` when
+    /// it adds none (`TimeDistributed`).
+    pub keras2_scope: Option<String>,
+    /// The part it adds to a weight's name in TensorFlow.js, such as `forward_lstm`; `None` when it
+    /// adds none (cells).
+    pub tfjs_scope: Option<String>,
+    /// Weights of a sublayer without config, such as an attention's projection.
+    pub variables: Vec<Variable>,
+}
+
+/// Whether TensorFlow.js 4.22 loads and runs the layer as a layers model.
+#[derive(Clone, Copy)]
+pub enum Tfjs {
+    /// Always.
+    Loads,
+    /// When the check agrees; its error says what TensorFlow.js lacks, as a phrase that follows the
+    /// layer's name: `reset_after=true is not implemented`.
+    Checks(fn(&Config<'_>) -> Result<(), String>),
+    /// It has no such class.
+    Unknown,
+}
+
+/// The definition of one layer class.
+pub struct LayerDef {
+    /// Keras' class name, such as `Dense`.
+    pub class_name: &'static str,
+    /// Older or other names of the same class, such as `BatchNormalizationV1`.
+    pub aliases: &'static [&'static str],
+    /// The layer's own weights, in Keras' creation order.
+    pub variables: fn(&Config<'_>) -> Vec<Variable>,
+    /// The layers it holds, in the order in which Keras tracks them.
+    pub sublayers: for<'a> fn(&Config<'a>) -> Vec<Sublayer<'a>>,
+    /// Output shapes for input shapes. `None` when they cannot be told (unknown rank, a config
+    /// that is broken).
+    pub output_shapes: fn(&Config<'_>, &[Shape]) -> Option<Vec<Shape>>,
+    /// Whether TensorFlow.js has it.
+    pub tfjs: Tfjs,
+}
+
+impl Variable {
+    /// A weight that training changes.
+    pub fn trainable(name: &str) -> Self {
+        Self { name: name.to_owned(), trainable: true }
+    }
+
+    /// A weight that training does not change.
+    pub fn fixed(name: &str) -> Self {
+        Self { name: name.to_owned(), trainable: false }
+    }
+}
+
+impl LayerDef {
+    /// A layer without weights that keeps the shape of its input and that TensorFlow.js has; the
+    /// base for struct update syntax.
+    pub const SHAPE_KEEPING: LayerDef = LayerDef {
+        class_name: "",
+        aliases: &[],
+        variables: |_| Vec::new(),
+        sublayers: |_| Vec::new(),
+        output_shapes: |_, inputs| Some(vec![inputs.first()?.clone()]),
+        tfjs: Tfjs::Loads,
+    };
+}
