@@ -1,2 +1,43 @@
-//! The project's own commands.
-fn main() {}
+//! The project's own commands: `cargo xtask test` and the makers of checked-in files.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its terminal")]
+
+mod pack;
+mod run;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  test [--no-browser]            every test: Rust, documentation, wasm build, Node, Chromium
+  js-cases                       convert the fixtures into target/js-cases for tests-js
+  oracle-check [--keras2 PY] [--keras3 PY]
+                                 load the Keras files that we write in real Keras
+  fuzz [--seconds N] [TARGET..]  run the fuzz targets, N seconds each (default 60)
+  bench [ARGS..]                 paired whole-process runs against `cp`
+  pack-fixtures --from DIR       make fixtures/*.tar.gz from an oracle's folder
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let Some((command, rest)) = args.split_first() else {
+        eprint!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let result = match command.as_str() {
+        "pack-fixtures" => pack::from_args(rest),
+        "help" | "-h" | "--help" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        other => Err(format!("there is no command `{other}`\n\n{USAGE}").into()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}

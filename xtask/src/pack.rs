@@ -1,0 +1,188 @@
+//! Packing an oracle's fixtures into `fixtures/`, the same bytes for the same input.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use flate2::{Compression, GzBuilder};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::run::{Result, option, root};
+
+/// No archive may be larger, so that a clone stays small and a diff can be looked at.
+const ARCHIVE_BYTES_MAX: usize = 1_000_000;
+
+/// Goldens of graph models: one for each kind of thing that a re-shard must carry over.
+const GRAPH_GOLDENS: &[&str] = &[
+    "hub_v2.hub.graph",
+    "k2_cnn.h5.graph",
+    "k2_cnn.h5.graph.f16",
+    "k2_cnn.h5.graph.metadata",
+    "k2_cnn.h5.graph.shard500",
+    "k2_cnn.h5.graph.u16",
+    "k2_cnn.h5.graph.u8",
+    "k2_cnn.h5.graph.wild",
+    "k2_cnn.sm.graph.structured",
+    "k2_lstm.sm.graph.cfv2",
+    "k3_cnn.export.graph",
+    "k3_cnn.export.graph.u8",
+    "tf1_control_flow.pb.graph",
+    "tf1_mlp.pb.graph",
+    "tf1_table.sm.graph",
+    "tf2_cond.sm.graph.cfv2",
+    "tf2_scalars_and_empty.sm.graph",
+    "tf2_table_int_string.sm.graph",
+    "tf2_two_tables.sm.graph",
+    "tf2_weight_dtypes.sm.graph",
+    "tf2_weight_dtypes.sm.graph.u8",
+    "tf2_while_nested.sm.graph.cfv2",
+];
+
+/// `pack-fixtures --from DIR`.
+pub(crate) fn from_args(args: &[String]) -> Result<()> {
+    let from = option(args, "--from").ok_or("`pack-fixtures` needs `--from DIR`")?;
+    pack(Path::new(from), &root().join("fixtures"))
+}
+
+fn pack(from: &Path, to: &Path) -> Result<()> {
+    let whole: Value = serde_json::from_slice(&fs::read(from.join("manifest.json"))?)?;
+    let cases: Vec<Value> = whole["cases"]
+        .as_array()
+        .ok_or("manifest.json has no `cases`")?
+        .iter()
+        .filter(|case| is_wanted(case))
+        .map(trimmed)
+        .collect();
+    if cases.is_empty() {
+        return Err("manifest.json has no case that we want".into());
+    }
+    let manifest = json!({ "environments": whole["environments"], "cases": cases });
+    let mut groups: BTreeMap<String, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
+    for case in &cases {
+        for (group, path) in files_of(from, case) {
+            add(from, &path, groups.entry(group).or_default())?;
+        }
+    }
+    groups
+        .entry("manifest".to_owned())
+        .or_default()
+        .insert("manifest.json".to_owned(), serde_json::to_vec_pretty(&manifest)?);
+
+    fs::create_dir_all(to)?;
+    let mut sums = BTreeMap::new();
+    for (group, files) in &groups {
+        let name = format!("{group}.tar.gz");
+        let archive = archive(files)?;
+        if archive.len() > ARCHIVE_BYTES_MAX {
+            return Err(format!("{name} has {} bytes: split the group", archive.len()).into());
+        }
+        println!("{name}: {} files, {} bytes", files.len(), archive.len());
+        fs::write(to.join(&name), &archive)?;
+        sums.insert(name, hex(&Sha256::digest(&archive)));
+    }
+    keep_other_archives(to, &mut sums)?;
+    let lines: String = sums.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
+    fs::write(to.join("SHA256SUMS"), lines)?;
+    Ok(())
+}
+
+/// Archives that come from elsewhere (models saved by TensorFlow.js) stay in the list.
+fn keep_other_archives(to: &Path, sums: &mut BTreeMap<String, String>) -> Result<()> {
+    for entry in fs::read_dir(to)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".tar.gz") && !sums.contains_key(&name) {
+            sums.insert(name, hex(&Sha256::digest(fs::read(entry.path())?)));
+        }
+    }
+    Ok(())
+}
+
+/// Keras and layers models in and out, the command line's own cases, and some graph models.
+fn is_wanted(case: &Value) -> bool {
+    const INPUTS: [&str; 4] = ["keras", "keras_keras", "keras_saved_model", "tfjs_layers_model"];
+    const OUTPUTS: [&str; 4] = INPUTS;
+    let id = case["id"].as_str().unwrap_or_default();
+    let of_kind =
+        |key: &str, kinds: &[&str]| case[key].as_str().is_some_and(|f| kinds.contains(&f));
+    let layers = of_kind("input_format", &INPUTS)
+        && (of_kind("output_format", &OUTPUTS) || case["output_format"].is_null());
+    layers || id.starts_with("cli.") || GRAPH_GOLDENS.contains(&id)
+}
+
+/// Without the fields that only concern how the reference was run.
+fn trimmed(case: &Value) -> Value {
+    let mut case = case.clone();
+    if let Some(fields) = case.as_object_mut() {
+        fields.remove("tf");
+        fields.remove("golden_input");
+    }
+    case
+}
+
+/// Group and path (a file or a folder) of everything that a case needs.
+fn files_of(from: &Path, case: &Value) -> Vec<(String, String)> {
+    let text = |key: &str| case[key].as_str().unwrap_or_default();
+    let (id, env) = (text("id"), text("env"));
+    let mut found = Vec::new();
+    let mut want = |group: String, path: String| {
+        if from.join(&path).exists() {
+            found.push((group, path));
+        }
+    };
+    let is_graph = GRAPH_GOLDENS.contains(&id);
+    let input = text("input");
+    if input.starts_with("models/") && !is_graph {
+        let kind = match input.rsplit('.').next() {
+            Some("h5") => "h5",
+            Some("keras") => "keras",
+            _ => "saved-model",
+        };
+        want(format!("{env}-{kind}"), input.to_owned());
+    }
+    let goldens = if is_graph { "graph-models".to_owned() } else { format!("{env}-goldens") };
+    if !text("model").is_empty() {
+        for name in ["io.npz", "meta.json"] {
+            let group = if is_graph { goldens.clone() } else { format!("{env}-io") };
+            want(group, format!("models/{}/{name}", text("model")));
+        }
+    }
+    if input.starts_with("goldens/") {
+        want(goldens.clone(), input.to_owned());
+    }
+    want(goldens.clone(), format!("goldens/{id}"));
+    want(goldens, format!("tfjs-outputs/{id}.json"));
+    found
+}
+
+fn add(from: &Path, path: &str, files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
+    let full: PathBuf = from.join(path);
+    if full.is_dir() {
+        let names: BTreeSet<String> = fs::read_dir(&full)?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<Result<_>>()?;
+        return names.iter().try_for_each(|name| add(from, &format!("{path}/{name}"), files));
+    }
+    files.insert(path.to_owned(), fs::read(full)?);
+    Ok(())
+}
+
+/// Sorted names, no times, no owners: the archive depends on names and contents alone.
+fn archive(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>> {
+    let gzip = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
+    let mut tar = tar::Builder::new(gzip);
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_mtime(0);
+        header.set_entry_type(tar::EntryType::Regular);
+        tar.append_data(&mut header, name, bytes.as_slice())?;
+    }
+    Ok(tar.into_inner()?.finish()?)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
