@@ -15,8 +15,30 @@ use crate::variables::{Leaf, VarNode};
 pub struct StoredLayer {
     /// The layer's name.
     pub name: String,
-    /// Each weight's name as stored, without the `:0`, and the weight.
-    pub weights: Vec<(String, Tensor)>,
+    /// Its weights.
+    pub weights: Vec<StoredWeight>,
+}
+
+/// One weight as a file holds it.
+#[derive(Debug, Clone)]
+pub struct StoredWeight {
+    /// Its name as stored, without the `:0`.
+    pub name: String,
+    /// The weight.
+    pub tensor: Tensor,
+    /// Where its bytes lie, when they lie plainly in one piece.
+    pub location: Option<Location>,
+}
+
+/// A run of bytes in one of the input's files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The file.
+    pub file: String,
+    /// The first byte.
+    pub start: u64,
+    /// How many.
+    pub byte_len: u64,
 }
 
 /// A weight whose place in the model is known.
@@ -25,10 +47,8 @@ pub struct BoundWeight {
     /// Its place. For a weight of a layer of unknown class only the stored name is known, and it
     /// stands in every name of the leaf.
     pub leaf: Leaf,
-    /// Its name as stored, without the `:0`.
-    pub stored_name: String,
-    /// The weight.
-    pub tensor: Tensor,
+    /// The weight as it is stored.
+    pub stored: StoredWeight,
     /// True when the layer's class is unknown, so that the place is a guess from the name.
     pub is_guess: bool,
 }
@@ -66,7 +86,7 @@ pub struct Bound {
 /// # Errors
 /// All layers whose weights do not fit, never only the first.
 pub fn bind(tree: &VarNode, stored: Vec<StoredLayer>) -> Result<Bound, Vec<BindError>> {
-    let mut by_name: HashMap<String, Vec<(String, Tensor)>> = HashMap::new();
+    let mut by_name: HashMap<String, Vec<StoredWeight>> = HashMap::new();
     let mut surplus = Vec::new();
     let layers: HashMap<&str, &VarNode> =
         tree.children.iter().map(|layer| (layer.name.as_str(), layer)).collect();
@@ -74,7 +94,7 @@ pub fn bind(tree: &VarNode, stored: Vec<StoredLayer>) -> Result<Bound, Vec<BindE
         if layers.contains_key(layer.name.as_str()) {
             by_name.entry(layer.name).or_default().extend(layer.weights);
         } else {
-            surplus.extend(layer.weights.into_iter().map(|(name, _)| name));
+            surplus.extend(layer.weights.into_iter().map(|weight| weight.name));
         }
     }
     let mut leaves: HashMap<String, Vec<Leaf>> = HashMap::new();
@@ -96,7 +116,7 @@ pub fn bind(tree: &VarNode, stored: Vec<StoredLayer>) -> Result<Bound, Vec<BindE
 fn bind_layer(
     layer: &VarNode,
     expected: Vec<Leaf>,
-    stored: Vec<(String, Tensor)>,
+    stored: Vec<StoredWeight>,
     bound: &mut Bound,
 ) -> Result<(), BindError> {
     if has_unknown(layer) {
@@ -112,11 +132,11 @@ fn bind_layer(
             }
             None => return Err(count_error(layer, &expected, &stored)),
         };
-    let mut stored: Vec<Option<(String, Tensor)>> = stored.into_iter().map(Some).collect();
+    let mut stored: Vec<Option<StoredWeight>> = stored.into_iter().map(Some).collect();
     for (leaf, at) in expected.into_iter().zip(order) {
         let taken = stored.get_mut(at).and_then(Option::take);
-        let (stored_name, tensor) = taken.expect("a matching uses each stored weight once");
-        bound.weights.push(BoundWeight { leaf, stored_name, tensor, is_guess: false });
+        let stored = taken.expect("a matching uses each stored weight once");
+        bound.weights.push(BoundWeight { leaf, stored, is_guess: false });
     }
     Ok(())
 }
@@ -126,21 +146,24 @@ fn has_unknown(node: &VarNode) -> bool {
 }
 
 /// The stored order is the expected one, and every name ends in its variable's name.
-fn match_by_order(expected: &[Leaf], stored: &[(String, Tensor)]) -> Option<Vec<usize>> {
+fn match_by_order(expected: &[Leaf], stored: &[StoredWeight]) -> Option<Vec<usize>> {
     let fits = expected.len() == stored.len()
-        && expected.iter().zip(stored).all(|(leaf, (name, _))| last_part(name) == leaf.variable);
+        && expected
+            .iter()
+            .zip(stored)
+            .all(|(leaf, weight)| last_part(&weight.name) == leaf.variable);
     fits.then(|| (0..stored.len()).collect())
 }
 
 /// Every expected weight is the only one whose stored name ends in its Keras or TF.js name.
-fn match_by_name(expected: &[Leaf], stored: &[(String, Tensor)]) -> Option<Vec<usize>> {
+fn match_by_name(expected: &[Leaf], stored: &[StoredWeight]) -> Option<Vec<usize>> {
     if expected.len() != stored.len() {
         return None;
     }
     let mut at: HashMap<&str, usize> = HashMap::new();
-    for (i, (name, _)) in stored.iter().enumerate() {
+    for (i, weight) in stored.iter().enumerate() {
         // A name that is there twice names nothing.
-        if at.insert(name, i).is_some() {
+        if at.insert(&weight.name, i).is_some() {
             return None;
         }
     }
@@ -161,32 +184,31 @@ fn match_by_name(expected: &[Leaf], stored: &[(String, Tensor)]) -> Option<Vec<u
 fn guess(
     layer: &VarNode,
     expected: Vec<Leaf>,
-    stored: Vec<(String, Tensor)>,
+    stored: Vec<StoredWeight>,
 ) -> impl Iterator<Item = BoundWeight> {
     let mut known: HashMap<String, Leaf> =
         expected.into_iter().map(|leaf| (leaf.keras2_name.clone(), leaf)).collect();
     let layer = layer.name.clone();
-    stored.into_iter().enumerate().map(move |(index, (stored_name, tensor))| {
-        let found = known.remove(&stored_name);
+    stored.into_iter().enumerate().map(move |(index, stored)| {
+        let found = known.remove(&stored.name);
         let is_guess = found.is_none();
         let leaf = found.unwrap_or_else(|| Leaf {
             layer: layer.clone(),
-            tfjs_name: stored_name.clone(),
-            keras2_name: stored_name.clone(),
+            tfjs_name: stored.name.clone(),
+            keras2_name: stored.name.clone(),
             object_path: format!("layers/{layer}"),
             index,
-            variable: last_part(&stored_name).to_owned(),
+            variable: last_part(&stored.name).to_owned(),
             trainable: true,
         });
-        BoundWeight { leaf, stored_name, tensor, is_guess }
+        BoundWeight { leaf, stored, is_guess }
     })
 }
 
-fn count_error(layer: &VarNode, expected: &[Leaf], stored: &[(String, Tensor)]) -> BindError {
+fn count_error(layer: &VarNode, expected: &[Leaf], stored: &[StoredWeight]) -> BindError {
     const NAMED_MAX: usize = 5;
-    let is_there = |leaf: &Leaf| {
-        stored.iter().any(|(name, _)| *name == leaf.keras2_name || *name == leaf.tfjs_name)
-    };
+    let is_there =
+        |leaf: &Leaf| stored.iter().any(|w| w.name == leaf.keras2_name || w.name == leaf.tfjs_name);
     let missing: Vec<&str> = expected
         .iter()
         .filter(|leaf| !is_there(leaf))
@@ -243,14 +265,18 @@ mod tests {
         let weights = weights
             .iter()
             .enumerate()
-            .map(|(i, name)| ((*name).to_owned(), Tensor::from_f32(&[], &[i as f32])))
+            .map(|(i, name)| StoredWeight {
+                name: (*name).to_owned(),
+                tensor: Tensor::from_f32(&[], &[i as f32]),
+                location: None,
+            })
             .collect();
         StoredLayer { name: name.to_owned(), weights }
     }
 
     fn bound_names(layers: Vec<StoredLayer>) -> Vec<(String, String)> {
         let bound = bind(&tree(), layers).unwrap();
-        bound.weights.into_iter().map(|w| (w.leaf.tfjs_name, w.stored_name)).collect()
+        bound.weights.into_iter().map(|w| (w.leaf.tfjs_name, w.stored.name)).collect()
     }
 
     #[test]

@@ -10,7 +10,9 @@ mod def;
 mod layers;
 mod variables;
 
-pub use bind::{BindError, Bound, BoundWeight, StoredLayer, bind, tfjs_resolves};
+pub use bind::{
+    BindError, Bound, BoundWeight, Location, StoredLayer, StoredWeight, bind, tfjs_resolves,
+};
 pub use config::Config;
 pub use def::{LayerDef, Shape, Sublayer, Tfjs, Variable};
 pub use layers::{all, find};
