@@ -2,8 +2,12 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its terminal")]
 
+mod cases;
+mod fuzz;
+mod oracle;
 mod pack;
 mod run;
+mod test;
 
 use std::process::ExitCode;
 
@@ -26,6 +30,10 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let result = match command.as_str() {
+        "test" => test::all(rest),
+        "js-cases" => cases::make().map(drop),
+        "oracle-check" => oracle::check(rest),
+        "fuzz" => fuzz::all(rest),
         "pack-fixtures" => pack::from_args(rest),
         "help" | "-h" | "--help" => {
             print!("{USAGE}");
