@@ -19,6 +19,11 @@ pub trait Blob: Send + Sync {
     /// # Errors
     /// `UnexpectedEof` when the range leaves the blob; whatever the device says otherwise.
     fn read(&self, range: Range<u64>) -> io::Result<Bytes>;
+
+    /// True when [`Blob::read`] neither copies nor asks a device: a mapped file, bytes in memory.
+    fn is_at_hand(&self) -> bool {
+        false
+    }
 }
 
 impl Blob for Bytes {
@@ -30,6 +35,10 @@ impl Blob for Bytes {
         check(&range, self.len() as u64)?;
         // The range lies within a length that is a `usize`, so the casts are exact.
         Ok(self.slice(range.start as usize..range.end as usize))
+    }
+
+    fn is_at_hand(&self) -> bool {
+        true
     }
 }
 
@@ -58,6 +67,10 @@ impl Blob for SubBlob {
     fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
         check(&range, self.byte_len())?;
         self.inner.read(self.range.start + range.start..self.range.start + range.end)
+    }
+
+    fn is_at_hand(&self) -> bool {
+        self.inner.is_at_hand()
     }
 }
 
@@ -90,6 +103,7 @@ mod tests {
         assert_eq!(blob.read(2..7).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         let sub = SubBlob::new(blob.clone(), 1..4).unwrap();
         assert_eq!(&read_all(&sub).unwrap()[..], b"bcd");
+        assert!(sub.is_at_hand());
         assert!(sub.read(0..4).is_err());
         assert!(SubBlob::new(blob, 4..9).is_err());
     }

@@ -57,7 +57,7 @@ impl ByteSource for Concat {
     }
 }
 
-/// A blob given piece by piece, for blobs that are not in memory.
+/// A blob as a source: given whole where it is at hand, piece by piece where it is not.
 pub struct BlobSource(pub BlobRef);
 
 impl ByteSource for BlobSource {
@@ -67,6 +67,9 @@ impl ByteSource for BlobSource {
 
     fn for_each_piece(&self, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         const PIECE: u64 = 1 << 20;
+        if let Some(bytes) = self.as_bytes() {
+            return sink(&bytes);
+        }
         let len = self.0.byte_len();
         let mut at = 0;
         while at < len {
@@ -75,6 +78,13 @@ impl ByteSource for BlobSource {
             at = end;
         }
         Ok(())
+    }
+
+    fn as_bytes(&self) -> Option<Bytes> {
+        if !self.0.is_at_hand() {
+            return None;
+        }
+        self.0.read(0..self.0.byte_len()).ok()
     }
 }
 

@@ -113,9 +113,12 @@ impl ByteSource for SwapSource {
     }
 }
 
-/// Gives the source's bytes in runs of whole elements of at most [`PIECE_ELEMENTS`], whatever the
-/// pieces are that the source gives.
-pub(crate) fn for_each_whole(
+/// Gives the source's bytes in runs of whole elements of `size` bytes, at most 65,536 elements at
+/// a time, whatever the pieces are that the source gives.
+///
+/// # Errors
+/// What the source and the sink say; `UnexpectedEof` when the data ends inside an element.
+pub fn for_each_whole(
     source: &dyn ByteSource,
     size: usize,
     sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,

@@ -6,7 +6,7 @@ use tensorferry_json::{Limits, parse, python_float, to_python};
 
 fn data(name: &str) -> Vec<u8> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
-    std::fs::read(path).unwrap()
+    std::fs::read(path).expect("the file is beside this test")
 }
 
 #[test]
