@@ -82,10 +82,10 @@ pub fn decode_constant(tensor: &TensorProto, fill_max: u64) -> Result<Constant, 
     let data = if dtype == i32::from(DataType::DtString) {
         strings(&tensor.string_val, n, fill_max)?
     } else {
-        let (size, stored) = numbers(tensor).ok_or(ConstantError::Dtype(dtype))?;
+        let size = element_size(dtype).ok_or(ConstantError::Dtype(dtype))?;
         let expected = n.checked_mul(size).ok_or(ConstantError::Shape)?;
         if tensor.tensor_content.is_empty() {
-            filled(stored, size, expected, fill_max)?
+            filled(numbers(tensor, size), size, expected, fill_max)?
         } else {
             check_length(expected, &tensor.tensor_content)?;
             tensor.tensor_content.clone()
@@ -94,7 +94,8 @@ pub fn decode_constant(tensor: &TensorProto, fill_max: u64) -> Result<Constant, 
     Ok(Constant { dtype, shape, data })
 }
 
-fn element_count(shape: &[u64]) -> Option<u64> {
+/// Number of elements of a shape, `None` from 2^53 on.
+pub fn element_count(shape: &[u64]) -> Option<u64> {
     if shape.contains(&0) {
         return Some(0);
     }
@@ -110,29 +111,41 @@ fn check_length(expected: u64, bytes: &[u8]) -> Result<(), ConstantError> {
     if found == expected { Ok(()) } else { Err(ConstantError::Length { expected, found }) }
 }
 
-/// Size of an element in bytes, and the elements of the list that belongs to the type.
-fn numbers(tensor: &TensorProto) -> Option<(u64, Vec<u8>)> {
+/// Bytes of one element of a numeric type; `None` for strings, resources, variants, references
+/// and the types of less than a byte.
+pub fn element_size(dtype: i32) -> Option<u64> {
+    use DataType as D;
+    Some(match D::try_from(dtype).ok()? {
+        D::DtInt8 | D::DtUint8 | D::DtQint8 | D::DtQuint8 | D::DtBool => 1,
+        D::DtInt16 | D::DtUint16 | D::DtQint16 | D::DtQuint16 | D::DtHalf | D::DtBfloat16 => 2,
+        D::DtFloat | D::DtInt32 | D::DtUint32 | D::DtQint32 => 4,
+        D::DtDouble | D::DtInt64 | D::DtUint64 | D::DtComplex64 => 8,
+        D::DtComplex128 => 16,
+        _ => return None,
+    })
+}
+
+/// The elements of the list that belongs to the type, each in its own size.
+fn numbers(tensor: &TensorProto, size: u64) -> Vec<u8> {
     use DataType as D;
     // Integers of less than 32 bits are stored in 32 and keep their low bytes.
-    let narrow = |list: &[i32], size: usize| -> Vec<u8> {
+    let narrow = |list: &[i32]| -> Vec<u8> {
+        let size = usize::try_from(size).expect("an element has 16 bytes at most");
         list.iter().flat_map(|v| v.to_le_bytes().into_iter().take(size)).collect()
     };
     let t = tensor;
-    Some(match D::try_from(t.dtype).ok()? {
-        D::DtFloat => (4, t.float_val.iter().flat_map(|v| v.to_le_bytes()).collect()),
-        D::DtDouble => (8, t.double_val.iter().flat_map(|v| v.to_le_bytes()).collect()),
-        D::DtInt32 | D::DtQint32 => (4, narrow(&t.int_val, 4)),
-        D::DtInt16 | D::DtUint16 | D::DtQint16 | D::DtQuint16 => (2, narrow(&t.int_val, 2)),
-        D::DtInt8 | D::DtUint8 | D::DtQint8 | D::DtQuint8 => (1, narrow(&t.int_val, 1)),
-        D::DtHalf | D::DtBfloat16 => (2, narrow(&t.half_val, 2)),
-        D::DtInt64 => (8, t.int64_val.iter().flat_map(|v| v.to_le_bytes()).collect()),
-        D::DtUint32 => (4, t.uint32_val.iter().flat_map(|v| v.to_le_bytes()).collect()),
-        D::DtUint64 => (8, t.uint64_val.iter().flat_map(|v| v.to_le_bytes()).collect()),
-        D::DtBool => (1, t.bool_val.iter().map(|v| u8::from(*v)).collect()),
-        D::DtComplex64 => (8, t.scomplex_val.iter().flat_map(|v| v.to_le_bytes()).collect()),
-        D::DtComplex128 => (16, t.dcomplex_val.iter().flat_map(|v| v.to_le_bytes()).collect()),
-        _ => return None,
-    })
+    match t.dtype() {
+        D::DtFloat => t.float_val.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        D::DtDouble => t.double_val.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        D::DtHalf | D::DtBfloat16 => narrow(&t.half_val),
+        D::DtInt64 => t.int64_val.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        D::DtUint32 => t.uint32_val.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        D::DtUint64 => t.uint64_val.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        D::DtBool => t.bool_val.iter().map(|v| u8::from(*v)).collect(),
+        D::DtComplex64 => t.scomplex_val.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        D::DtComplex128 => t.dcomplex_val.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        _ => narrow(&t.int_val),
+    }
 }
 
 /// `stored`, and its last element of `size` bytes (or zeros) up to `expected` bytes.

@@ -17,5 +17,7 @@ pub mod tensorflow;
 
 mod constant;
 
-pub use constant::{Constant, ConstantError, decode_constant, known_shape};
+pub use constant::{
+    Constant, ConstantError, decode_constant, element_count, element_size, known_shape,
+};
 pub use prost::{DecodeError, Message};

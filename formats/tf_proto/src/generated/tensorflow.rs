@@ -1197,7 +1197,7 @@ pub mod tensor_slice_proto {
     pub struct Extent {
         #[prost(int64, tag = "1")]
         pub start: i64,
-        #[prost(int64, tag = "2")]
-        pub length: i64,
+        #[prost(int64, optional, tag = "2")]
+        pub length: ::core::option::Option<i64>,
     }
 }
