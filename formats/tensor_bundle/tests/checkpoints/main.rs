@@ -1,0 +1,5 @@
+//! Whole checkpoints: those that TensorFlow wrote, and broken ones.
+
+mod broken;
+mod real;
+mod support;
