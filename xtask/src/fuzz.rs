@@ -1,33 +1,43 @@
 //! `cargo xtask fuzz`: the fuzz targets, for some seconds each.
 
+use std::fs::{self, File};
+use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
 
-use crate::run::{Result, command, find_program, is_ci, option, output, root, run};
+use crate::run::{
+    Result, command, find_program, is_ci, option, output, root, run, succeeds, target,
+};
+
+/// The default length of one target's run.
+const SECONDS: u64 = 60;
+
+/// What one execution may take; slowness and memory are findings too.
+const LIMITS: [&str; 4] =
+    ["-timeout=5", "-rss_limit_mb=512", "-malloc_limit_mb=256", "-print_final_stats=1"];
 
 /// Runs the named targets, or all, under libFuzzer where nightly Rust and cargo-fuzz are at hand.
 ///
-/// Elsewhere nothing is lost for good: the same functions run over a mutated corpus as plain tests
-/// in `cargo test --manifest-path tasks/fuzz/Cargo.toml`, for the same time.
+/// Elsewhere the same functions run over a mutated corpus as plain tests, which stable Rust can do:
+/// `cargo test --manifest-path tasks/fuzz/Cargo.toml`, for `FUZZ_SECONDS` in all.
 pub(crate) fn all(args: &[String]) -> Result<()> {
-    let folder = root().join("tasks/fuzz");
-    if !folder.join("Cargo.toml").is_file() {
+    let seconds = match option(args, "--seconds") {
+        Some(text) => text.parse().map_err(|_| format!("`--seconds {text}` is not a number"))?,
+        None => SECONDS,
+    };
+    let value = option(args, "--seconds");
+    let named: Vec<&String> =
+        args.iter().filter(|a| !a.starts_with("--") && Some(a.as_str()) != value).collect();
+    if !folder().join("Cargo.toml").is_file() {
         return Err("there is no tasks/fuzz".into());
     }
-    let seconds: u64 = match option(args, "--seconds") {
-        Some(text) => text.parse().map_err(|_| format!("`--seconds {text}` is not a number"))?,
-        None => 60,
-    };
-    let named: Vec<&String> = {
-        let value = option(args, "--seconds");
-        args.iter().filter(|a| !a.starts_with("--") && Some(a.as_str()) != value).collect()
-    };
     if !has_cargo_fuzz() {
         println!("cargo-fuzz or nightly Rust is missing: mutating the corpus in plain tests");
-        let mut test = command("cargo", &["test", "--release", "--manifest-path"]);
-        test.arg(folder.join("Cargo.toml")).env("FUZZ_SECONDS", seconds.to_string());
-        return run(&mut test);
+        let mut test = command("cargo", &["test", "--manifest-path", "tasks/fuzz/Cargo.toml"]);
+        return run(test.env("FUZZ_SECONDS", seconds.to_string()));
     }
-    let listed = output(fuzz(&["list"]).current_dir(&folder)).ok_or("`cargo fuzz list` failed")?;
+    let listed = output(&mut fuzz("list")).ok_or("`cargo fuzz list` failed")?;
     let targets: Vec<&str> = listed
         .lines()
         .filter(|target| named.is_empty() || named.iter().any(|name| name.as_str() == *target))
@@ -35,28 +45,78 @@ pub(crate) fn all(args: &[String]) -> Result<()> {
     if targets.is_empty() {
         return Err("there is no such fuzz target".into());
     }
-    for target in &targets {
-        let time = format!("-max_total_time={seconds}");
-        // Limits of one execution: reliability is a promise about time and memory too.
-        let limits =
-            ["-timeout=5", "-rss_limit_mb=512", "-malloc_limit_mb=256", "-print_final_stats=1"];
-        let mut libfuzzer = fuzz(&["run", target, "--", &time]);
-        run(libfuzzer.args(limits).current_dir(&folder))?;
+    run(&mut fuzz("build"))?;
+    run_side_by_side(&targets, seconds)
+}
+
+/// As many at once as there are cores; the output of each goes to a file of its own.
+fn run_side_by_side(targets: &[&str], seconds: u64) -> Result<()> {
+    let logs = target().join("fuzz-logs");
+    fs::create_dir_all(&logs)?;
+    let queue = Mutex::new(targets.iter());
+    let failed = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(name) = queue.lock().ok().and_then(|mut queue| queue.next()) {
+                    let log = logs.join(format!("{name}.log"));
+                    let passed = run_one(name, seconds, &log).unwrap_or(false);
+                    let told = if passed { "no finding" } else { "FINDING" };
+                    println!("{name:<24} {told:<12} {}", executions(&log));
+                    if !passed && let Ok(mut failed) = failed.lock() {
+                        failed.push(format!("{name} (see {})", log.display()));
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap_or_default();
+    if !failed.is_empty() {
+        return Err(format!("fuzz targets with findings: {}", failed.join(", ")).into());
     }
-    println!("\n{} fuzz targets ran {seconds} s each without a finding", targets.len());
+    println!("{} fuzz targets ran {seconds} s each without a finding", targets.len());
     Ok(())
 }
 
-fn fuzz(args: &[&str]) -> Command {
-    let mut command = command("cargo", &["+nightly", "fuzz"]);
-    command.args(args);
-    // Cargo sets the toolchain that runs us; `+nightly` must win.
-    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
+fn run_one(name: &str, seconds: u64, log: &PathBuf) -> Result<bool> {
+    let out = File::create(log)?;
+    let error = out.try_clone()?;
+    let mut libfuzzer = fuzz("run");
+    libfuzzer.args([name, "--", &format!("-max_total_time={seconds}")]).args(LIMITS);
+    Ok(libfuzzer.stdout(out).stderr(error).status()?.success())
+}
+
+/// libFuzzer's own count, from the end of its log.
+fn executions(log: &PathBuf) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    String::from_utf8_lossy(&text)
+        .lines()
+        .find_map(|line| line.strip_prefix("stat::number_of_executed_units:"))
+        .map_or_else(String::new, |n| format!("{} executions", n.trim()))
+}
+
+fn folder() -> PathBuf {
+    root().join("tasks/fuzz")
+}
+
+/// `cargo fuzz NAME` with nightly Rust. cargo-fuzz is the user's own or the one in `target/tools`.
+fn fuzz(name: &str) -> Command {
+    let own = tools().join("bin/cargo-fuzz");
+    let program = if own.is_file() { own } else { PathBuf::from("cargo-fuzz") };
+    let mut command = command(program, &["fuzz", name]);
+    if name != "--version" {
+        command.args(["--fuzz-dir", "tasks/fuzz"]);
+    }
+    command.env("RUSTUP_TOOLCHAIN", "nightly").env_remove("CARGO").env_remove("RUSTC");
     command
 }
 
-/// cargo-fuzz is installed on a build server that has nightly Rust; elsewhere that is the user's
-/// choice.
+fn tools() -> PathBuf {
+    target().join("tools")
+}
+
+/// On a build server with nightly Rust, a missing cargo-fuzz is installed into `target/tools` (two
+/// minutes); elsewhere that is the user's choice.
 fn has_cargo_fuzz() -> bool {
     let has_nightly = find_program(&["rustup"]).is_some()
         && output(&mut command("rustup", &["toolchain", "list"]))
@@ -64,10 +124,12 @@ fn has_cargo_fuzz() -> bool {
     if !has_nightly {
         return false;
     }
-    let is_there = || output(&mut fuzz(&["--version"])).is_some();
+    let is_there = || succeeds(&mut fuzz("--version"));
     if !is_there() && is_ci() {
-        println!("installing cargo-fuzz");
-        let _ = run(&mut command("cargo", &["install", "--locked", "cargo-fuzz"]));
+        println!("installing cargo-fuzz into target/tools");
+        let mut install = command("cargo", &["install", "--locked", "cargo-fuzz", "--root"]);
+        // A failure to install is not a finding: the plain tests take over.
+        drop(run(install.arg(tools())));
     }
     is_there()
 }
