@@ -19,8 +19,8 @@ cargo xtask COMMAND
   oracle-check [--keras2 PY] [--keras3 PY]
                                  load the Keras files that we write in real Keras
   fuzz [--seconds N] [TARGET..]  run the fuzz targets, N seconds each (default 60)
-  bench [ARGS..]                 paired whole-process runs against `cp`
   pack-fixtures --from DIR       make fixtures/*.tar.gz from an oracle's folder
+  pack-saved-by-tfjs             make fixtures/tfjs-saved.tar.gz with TensorFlow.js
 ";
 
 fn main() -> ExitCode {
@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         "oracle-check" => oracle::check(rest),
         "fuzz" => fuzz::all(rest),
         "pack-fixtures" => pack::from_args(rest),
+        "pack-saved-by-tfjs" => pack::saved_by_tfjs(),
         "help" | "-h" | "--help" => {
             print!("{USAGE}");
             Ok(())

@@ -18,7 +18,7 @@ pub(crate) fn check(args: &[String]) -> Result<()> {
             continue;
         };
         let script = root().join("tasks/oracle/check_keras_files.py");
-        let results = root().join("tasks/oracle/keras-load-results.json");
+        let results = root().join("fixtures/keras-load-results.json");
         run(command(python, &[])
             .arg(script)
             .args(["--name", name, "--files"])

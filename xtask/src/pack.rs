@@ -8,7 +8,7 @@ use flate2::{Compression, GzBuilder};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::run::{Result, option, root};
+use crate::run::{Result, command, option, root, run, target};
 
 /// No archive may be larger, so that a clone stays small and a diff can be looked at.
 const ARCHIVE_BYTES_MAX: usize = 1_000_000;
@@ -45,6 +45,20 @@ pub(crate) fn from_args(args: &[String]) -> Result<()> {
     pack(Path::new(from), &root().join("fixtures"))
 }
 
+/// `pack-saved-by-tfjs`: models that TensorFlow.js itself makes and saves.
+pub(crate) fn saved_by_tfjs() -> Result<()> {
+    let made = target().join("saved-by-tfjs");
+    if made.exists() {
+        fs::remove_dir_all(&made)?;
+    }
+    run(command("node", &["tests-js/make-saved.mjs"]).arg(made.join("tfjs-saved")))?;
+    let mut files = BTreeMap::new();
+    add(&made, "tfjs-saved", &mut files)?;
+    let to = root().join("fixtures");
+    fs::write(to.join("tfjs-saved.tar.gz"), archive(&files)?)?;
+    write_sums(&to)
+}
+
 fn pack(from: &Path, to: &Path) -> Result<()> {
     let whole: Value = serde_json::from_slice(&fs::read(from.join("manifest.json"))?)?;
     let cases: Vec<Value> = whole["cases"]
@@ -70,7 +84,6 @@ fn pack(from: &Path, to: &Path) -> Result<()> {
         .insert("manifest.json".to_owned(), serde_json::to_vec_pretty(&manifest)?);
 
     fs::create_dir_all(to)?;
-    let mut sums = BTreeMap::new();
     for (group, files) in &groups {
         let name = format!("{group}.tar.gz");
         let archive = archive(files)?;
@@ -79,23 +92,22 @@ fn pack(from: &Path, to: &Path) -> Result<()> {
         }
         println!("{name}: {} files, {} bytes", files.len(), archive.len());
         fs::write(to.join(&name), &archive)?;
-        sums.insert(name, hex(&Sha256::digest(&archive)));
     }
-    keep_other_archives(to, &mut sums)?;
-    let lines: String = sums.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
-    fs::write(to.join("SHA256SUMS"), lines)?;
-    Ok(())
+    write_sums(to)
 }
 
-/// Archives that come from elsewhere (models saved by TensorFlow.js) stay in the list.
-fn keep_other_archives(to: &Path, sums: &mut BTreeMap<String, String>) -> Result<()> {
+/// The hash of every archive that is there, also of those that are made apart.
+fn write_sums(to: &Path) -> Result<()> {
+    let mut lines = BTreeSet::new();
     for entry in fs::read_dir(to)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".tar.gz") && !sums.contains_key(&name) {
-            sums.insert(name, hex(&Sha256::digest(fs::read(entry.path())?)));
+        if name.ends_with(".tar.gz") {
+            lines.insert((name, hex(&Sha256::digest(fs::read(entry.path())?))));
         }
     }
+    let text: String = lines.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
+    fs::write(to.join("SHA256SUMS"), text)?;
     Ok(())
 }
 

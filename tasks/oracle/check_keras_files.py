@@ -1,0 +1,104 @@
+"""Loads the Keras files that tensorferry writes in real Keras and compares predictions with the recorded ones.
+
+  cargo xtask oracle-check --keras2 PYTHON --keras3 PYTHON
+
+calls this once in each environment of setup.sh. Results go to fixtures/keras-load-results.json; a Rust test
+checks that they are about exactly the files that are written now.
+"""
+import argparse
+import base64
+import json
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def array(ref):
+  if ref["dtype"] == "string":
+    return np.array(ref["values"], dtype=object).reshape(ref["shape"])
+  dtype = {"float32": "<f4", "int32": "<i4", "bool": "?"}[ref["dtype"]]
+  return np.frombuffer(base64.b64decode(ref["base64"]), dtype=dtype).reshape(ref["shape"])
+
+
+def flat(outputs):
+  """Outputs in the model's order, as a list."""
+  if isinstance(outputs, dict):
+    return list(outputs.values())
+  return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+
+
+def named(model, outputs):
+  """A SavedModel's recorded outputs are sorted by name; bring the model's into that order where names tell."""
+  names = [n.split("/")[0] for n in getattr(model, "output_names", [])]
+  return dict(zip(names, outputs)) if len(set(names)) == len(outputs) else {}
+
+
+def largest_difference(entry, model):
+  worst = 0.0
+  for call in entry["calls"]:
+    inputs = [array(ref) for ref in call["inputs"]]
+    outputs = [np.asarray(o) for o in flat(model(inputs[0] if len(inputs) == 1 else inputs, training=False))]
+    by_name = named(model, outputs) if call["by_name"] else {}
+    if len(outputs) != len(call["outputs"]):
+      raise ValueError("%d outputs instead of %d" % (len(outputs), len(call["outputs"])))
+    for i, ref in enumerate(call["outputs"]):
+      got, wanted = by_name.get(ref["name"], outputs[i]), array(ref)
+      if got.shape != wanted.shape:
+        raise ValueError("%s: shape %s instead of %s" % (ref["name"], got.shape, wanted.shape))
+      if ref["dtype"] == "string" or got.size == 0:
+        continue
+      apart = np.abs(got.astype(np.float64) - wanted) / np.maximum(1, np.abs(wanted))
+      worst = max(worst, float(np.max(apart)))
+  return worst
+
+
+def check(entry, folder):
+  keras.backend.clear_session()
+  try:
+    model = keras.models.load_model(os.path.join(folder, entry["file"]), compile=False)
+    return {"max_difference": largest_difference(entry, model)}
+  except Exception as error:  # pylint: disable=broad-except
+    return {"error": "%s: %s" % (type(error).__name__, " ".join(str(error).split())[:300])}
+
+
+def main():
+  parser = argparse.ArgumentParser()
+  parser.add_argument("--name", required=True, choices=["keras2", "keras3"])
+  parser.add_argument("--files", required=True)
+  parser.add_argument("--results", required=True)
+  args = parser.parse_args()
+  with open(os.path.join(args.files, "index.json"), encoding="utf-8") as f:
+    entries = json.load(f)["files"]
+  results = {"versions": {}, "files": {}}
+  if os.path.exists(args.results):
+    with open(args.results, encoding="utf-8") as f:
+      results = json.load(f)
+  results["versions"][args.name] = {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__}
+  kept, bad = {}, 0
+  for entry in entries:
+    old = results["files"].get(entry["file"], {})
+    record = old if old.get("sha256") == entry["sha256"] else {"sha256": entry["sha256"]}
+    record[args.name] = check(entry, args.files)
+    kept[entry["file"]] = record
+    allowed = entry.get("tolerance", 1e-5)
+    if not record[args.name].get("max_difference", 1) <= allowed:
+      bad += 1
+      print(entry["file"], record[args.name], flush=True)
+  results["files"] = kept
+  with open(args.results, "w", encoding="utf-8") as f:
+    json.dump(results, f, indent=1, sort_keys=True)
+    f.write("\n")
+  print("%s %s: %d of %d files load and predict the same" % (args.name, keras.__version__, len(entries) - bad, len(entries)))
+  sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+  main()
