@@ -122,6 +122,15 @@ impl Dataset {
         read_attr(&self.context, &self.path, self.address, name)
     }
 
+    /// Names of all attributes, in the order of the file.
+    ///
+    /// # Errors
+    /// When the attributes cannot be read.
+    pub fn attr_names(&self) -> Result<Vec<String>, Error> {
+        let messages = self.context.attributes(&self.path, self.address)?;
+        Ok(messages.iter().map(|message| message.name.clone()).collect())
+    }
+
     /// A list of names, as [`crate::Group::string_list`].
     ///
     /// # Errors
