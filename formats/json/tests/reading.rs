@@ -3,81 +3,71 @@
 use serde_json::json;
 use tensorferry_json::{Kind, Limits, NonFinite, parse, parse_with};
 
+/// Text, kind of the error, message.
+const REFUSED: &[(&[u8], Kind, &str)] = &[
+    (b"", Kind::Truncated, "expected a value, found the end of the text (line 1, column 1)"),
+    (b"  ", Kind::Truncated, "expected a value, found the end of the text (line 1, column 3)"),
+    (
+        b"{\"a\": [1,\n 2, }",
+        Kind::Malformed,
+        "a[2]: expected a value, found `}` (line 2, column 5)",
+    ),
+    (
+        b"{\"a\": {\"b\": 1, \"b\": 2}}",
+        Kind::Malformed,
+        "a.b: the object has this key twice (line 1, column 16)",
+    ),
+    (
+        b"{\"a.b\": [0, nul]}",
+        Kind::Malformed,
+        "[\"a.b\"][1]: expected a value, found `n` (line 1, column 13)",
+    ),
+    (b"[1] x", Kind::Malformed, "expected nothing after the value, found `x` (line 1, column 5)"),
+    (b"{a: 1}", Kind::Malformed, "expected a key in double quotes, found `a` (line 1, column 2)"),
+    (b"{\"a\" 1}", Kind::Malformed, "a: expected `:`, found `1` (line 1, column 6)"),
+    (b"[1 2]", Kind::Malformed, "expected `,` or `]`, found `2` (line 1, column 4)"),
+    (b"[01]", Kind::Malformed, "expected `,` or `]`, found `1` (line 1, column 3)"),
+    (b"[1.]", Kind::Malformed, "[0]: expected a digit, found `]` (line 1, column 4)"),
+    (b"[.5]", Kind::Malformed, "[0]: expected a value, found `.` (line 1, column 2)"),
+    (b"[+1]", Kind::Malformed, "[0]: expected a value, found `+` (line 1, column 2)"),
+    (b"[1e]", Kind::Malformed, "[0]: expected a digit, found `]` (line 1, column 4)"),
+    (b"-", Kind::Truncated, "expected a digit, found the end of the text (line 1, column 2)"),
+    (b"\"ab", Kind::Truncated, "the text ends inside a string (line 1, column 1)"),
+    (b"\"a\tb\"", Kind::Malformed, "a control character in a string (line 1, column 3)"),
+    (b"\"\\x\"", Kind::Malformed, "an unknown escape in a string (line 1, column 2)"),
+    (b"\"\\u12g4\"", Kind::Malformed, "`\\u` without four hexadecimal digits (line 1, column 2)"),
+    (
+        b"\"\\ud800\\u0041\"",
+        Kind::Unsupported,
+        "half of a surrogate pair, which is no character (line 1, column 2)",
+    ),
+    (
+        b"[18446744073709551616]",
+        Kind::Unsupported,
+        "[0]: an integer that does not fit 64 bits (line 1, column 2)",
+    ),
+    (
+        b"{\"x\": NaN}",
+        Kind::Unsupported,
+        "x: NaN where only finite numbers are allowed (line 1, column 7)",
+    ),
+    (
+        b"[-Infinity]",
+        Kind::Unsupported,
+        "[0]: -Infinity where only finite numbers are allowed (line 1, column 2)",
+    ),
+    (
+        b"1e999",
+        Kind::Unsupported,
+        "a number beyond a 64-bit float where only finite numbers are allowed (line 1, column 1)",
+    ),
+    (b"-NaN", Kind::Malformed, "expected a digit, found `N` (line 1, column 2)"),
+    (b"[\"\xc3\xa4\", \"\xff\"]", Kind::Malformed, "not UTF-8 text (line 1, column 8)"),
+];
+
 #[test]
 fn a_refusal_names_path_line_and_column() {
-    let cases: &[(&[u8], Kind, &str)] = &[
-        (b"", Kind::Truncated, "expected a value, found the end of the text (line 1, column 1)"),
-        (b"  ", Kind::Truncated, "expected a value, found the end of the text (line 1, column 3)"),
-        (
-            b"{\"a\": [1,\n 2, }",
-            Kind::Malformed,
-            "a[2]: expected a value, found `}` (line 2, column 5)",
-        ),
-        (
-            b"{\"a\": {\"b\": 1, \"b\": 2}}",
-            Kind::Malformed,
-            "a.b: the object has this key twice (line 1, column 16)",
-        ),
-        (
-            b"{\"a.b\": [0, nul]}",
-            Kind::Malformed,
-            "[\"a.b\"][1]: expected a value, found `n` (line 1, column 13)",
-        ),
-        (
-            b"[1] x",
-            Kind::Malformed,
-            "expected nothing after the value, found `x` (line 1, column 5)",
-        ),
-        (
-            b"{a: 1}",
-            Kind::Malformed,
-            "expected a key in double quotes, found `a` (line 1, column 2)",
-        ),
-        (b"{\"a\" 1}", Kind::Malformed, "a: expected `:`, found `1` (line 1, column 6)"),
-        (b"[1 2]", Kind::Malformed, "expected `,` or `]`, found `2` (line 1, column 4)"),
-        (b"[01]", Kind::Malformed, "expected `,` or `]`, found `1` (line 1, column 3)"),
-        (b"[1.]", Kind::Malformed, "[0]: expected a digit, found `]` (line 1, column 4)"),
-        (b"[.5]", Kind::Malformed, "[0]: expected a value, found `.` (line 1, column 2)"),
-        (b"[+1]", Kind::Malformed, "[0]: expected a value, found `+` (line 1, column 2)"),
-        (b"[1e]", Kind::Malformed, "[0]: expected a digit, found `]` (line 1, column 4)"),
-        (b"-", Kind::Truncated, "expected a digit, found the end of the text (line 1, column 2)"),
-        (b"\"ab", Kind::Truncated, "the text ends inside a string (line 1, column 1)"),
-        (b"\"a\tb\"", Kind::Malformed, "a control character in a string (line 1, column 3)"),
-        (b"\"\\x\"", Kind::Malformed, "an unknown escape in a string (line 1, column 2)"),
-        (
-            b"\"\\u12g4\"",
-            Kind::Malformed,
-            "`\\u` without four hexadecimal digits (line 1, column 2)",
-        ),
-        (
-            b"\"\\ud800\\u0041\"",
-            Kind::Unsupported,
-            "half of a surrogate pair, which is no character (line 1, column 2)",
-        ),
-        (
-            b"[18446744073709551616]",
-            Kind::Unsupported,
-            "[0]: an integer that does not fit 64 bits (line 1, column 2)",
-        ),
-        (
-            b"{\"x\": NaN}",
-            Kind::Unsupported,
-            "x: NaN where only finite numbers are allowed (line 1, column 7)",
-        ),
-        (
-            b"[-Infinity]",
-            Kind::Unsupported,
-            "[0]: -Infinity where only finite numbers are allowed (line 1, column 2)",
-        ),
-        (
-            b"1e999",
-            Kind::Unsupported,
-            "a number beyond a 64-bit float where only finite numbers are allowed (line 1, column 1)",
-        ),
-        (b"-NaN", Kind::Malformed, "expected a digit, found `N` (line 1, column 2)"),
-        (b"[\"\xc3\xa4\", \"\xff\"]", Kind::Malformed, "not UTF-8 text (line 1, column 8)"),
-    ];
-    for (text, kind, message) in cases {
+    for (text, kind, message) in REFUSED {
         let error = parse(text, &Limits::default()).unwrap_err();
         assert_eq!(error.to_string(), *message);
         assert_eq!(error.kind(), *kind, "{message}");

@@ -150,3 +150,19 @@ impl From<tensorferry_json::Error> for Error {
         Self::new(kind, what).at(error.path().to_string())
     }
 }
+
+impl From<Error> for tensorferry_diagnostics::Problem {
+    fn from(error: Error) -> Self {
+        use tensorferry_diagnostics::Kind as To;
+        let Detail { kind, file, field, what, expected, found, hint, index: _ } =
+            error.into_detail();
+        let kind = match kind {
+            Kind::Unsupported => To::Unsupported,
+            Kind::Limit => To::Limit,
+            Kind::Usage => To::Usage,
+            Kind::Device => To::Environment,
+            Kind::Truncated | Kind::Malformed | Kind::Value => To::Input,
+        };
+        Self { kind, file, field, what, expected, found, hint }
+    }
+}
