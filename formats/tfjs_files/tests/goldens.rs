@@ -178,3 +178,20 @@ fn a_model_saved_by_tensorflow_js_is_read_and_kept() {
     assert_eq!(ModelJson::parse(again.as_bytes(), &Limits::default()).unwrap(), model);
     assert_eq!(to_python(&model.topology).first(), Some(&b'{'));
 }
+
+/// `data/tfjs_saved` was written by TensorFlow.js in Node: another order of fields, the state of
+/// the optimizer among the weights.
+#[test]
+fn nothing_is_lost_of_what_tensorflow_js_saved() {
+    let text = data("tfjs_saved/model.json");
+    let model = ModelJson::parse(&text, &Limits::default()).unwrap();
+    let open = opener(vec![("weights.bin".to_owned(), data("tfjs_saved/weights.bin"))]);
+    let weights = read_weights(&model.weights_manifest, &open).unwrap();
+    let n_optimizer = weights.iter().filter(|w| w.entry.group.is_some()).count();
+    assert!(n_optimizer > 0 && n_optimizer < weights.len());
+    assert!(model.training_config.is_some() && model.user_defined_metadata.is_some());
+    // As values, objects are equal whatever the order of their fields.
+    let limits = Limits::default();
+    let again = tensorferry_json::parse(&model.to_bytes(), &limits).unwrap();
+    assert_eq!(again, tensorferry_json::parse(&text, &limits).unwrap());
+}
