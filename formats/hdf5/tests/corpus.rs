@@ -1,5 +1,7 @@
 //! Every file of the corpus reads as h5py reads it.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use common::{corpus, root, unhex};

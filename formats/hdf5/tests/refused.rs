@@ -1,5 +1,7 @@
 //! What must be refused is refused by name, and broken files never end a program.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use std::io;

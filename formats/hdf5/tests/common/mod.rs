@@ -1,5 +1,9 @@
 //! The corpus of `tests/data`, unpacked.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "helpers of tests, of which each file uses its part"
+)]
 
 use std::io::Read;
 use std::sync::Arc;
