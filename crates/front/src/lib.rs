@@ -1,1 +1,20 @@
 //! Files to models: finds out what an input is and reads it.
+//!
+//! [`detect`] looks at the bytes; [`read`] gives the model. Each format has its file here, the only
+//! place where the format's vocabulary and ours meet.
+
+mod detect;
+mod errors;
+mod hdf5_tensor;
+mod keras_h5;
+mod keras_saved_model;
+mod keras_v3;
+mod saved_model;
+mod source;
+mod tfjs;
+
+pub use detect::{Format, detect};
+pub use keras_saved_model::{KerasSavedModel, SavedLayer, SavedVariable, read_keras_saved_model};
+pub use saved_model::{SavedModelOutline, SavedSignature, SavedTensorInfo};
+pub use source::{ReadOptions, Source, Summary, read};
+pub use tfjs::{TfjsModel, stored_weight};

@@ -53,6 +53,28 @@ pub struct BoundWeight {
     pub is_guess: bool,
 }
 
+impl BoundWeight {
+    /// A weight of a layer of unknown class: what is known is its stored name,
+    /// `<layer>/<anything>`.
+    pub fn guess(stored: StoredWeight) -> Self {
+        let (layer, variable) = match stored.name.rsplit_once('/') {
+            Some((layer, variable)) => (layer.to_owned(), variable.to_owned()),
+            None => (stored.name.clone(), stored.name.clone()),
+        };
+        let leaf = Leaf {
+            object_path: format!("layers/{layer}"),
+            layer_path: vec![layer.clone()],
+            layer,
+            tfjs_name: stored.name.clone(),
+            keras2_name: stored.name.clone(),
+            index: 0,
+            variable,
+            trainable: true,
+        };
+        Self { leaf, stored, is_guess: true }
+    }
+}
+
 /// Why the weights of a layer do not fit its config.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BindError {
@@ -119,7 +141,7 @@ fn bind_layer(
     stored: Vec<StoredWeight>,
     bound: &mut Bound,
 ) -> Result<(), BindError> {
-    if has_unknown(layer) {
+    if layer.has_unknown() {
         bound.weights.extend(guess(layer, expected, stored));
         return Ok(());
     }
@@ -139,10 +161,6 @@ fn bind_layer(
         bound.weights.push(BoundWeight { leaf, stored, is_guess: false });
     }
     Ok(())
-}
-
-fn has_unknown(node: &VarNode) -> bool {
-    node.is_unknown || node.children.iter().any(has_unknown)
 }
 
 /// The stored order is the expected one, and every name ends in its variable's name.
@@ -189,19 +207,14 @@ fn guess(
     let mut known: HashMap<String, Leaf> =
         expected.into_iter().map(|leaf| (leaf.keras2_name.clone(), leaf)).collect();
     let layer = layer.name.clone();
-    stored.into_iter().enumerate().map(move |(index, stored)| {
-        let found = known.remove(&stored.name);
-        let is_guess = found.is_none();
-        let leaf = found.unwrap_or_else(|| Leaf {
-            layer: layer.clone(),
-            tfjs_name: stored.name.clone(),
-            keras2_name: stored.name.clone(),
-            object_path: format!("layers/{layer}"),
-            index,
-            variable: last_part(&stored.name).to_owned(),
-            trainable: true,
-        });
-        BoundWeight { leaf, stored, is_guess }
+    stored.into_iter().map(move |stored| match known.remove(&stored.name) {
+        Some(leaf) => BoundWeight { leaf, stored, is_guess: false },
+        None => {
+            let mut weight = BoundWeight::guess(stored);
+            weight.leaf.layer.clone_from(&layer);
+            weight.leaf.layer_path = vec![layer.clone()];
+            weight
+        }
     })
 }
 

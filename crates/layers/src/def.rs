@@ -14,6 +14,9 @@ pub struct Variable {
     pub name: String,
     /// False for statistics that training does not touch, such as `moving_mean`.
     pub trainable: bool,
+    /// Its number among the layer's `vars` in `.keras` files, where that is not its place in the
+    /// list (`SpectralNormalization` stores its layer's kernel first).
+    pub index: Option<usize>,
 }
 
 /// A layer held by another one: a wrapper's layer, an RNN's cell, an attention's projections.
@@ -44,6 +47,8 @@ pub enum Tfjs {
     /// When the check agrees; its error says what TensorFlow.js lacks, as a phrase that follows the
     /// layer's name: `reset_after=true is not implemented`.
     Checks(fn(&Config<'_>) -> Result<(), String>),
+    /// As `Checks`, with the shapes of the inputs, which may be empty (not known).
+    ChecksInputs(fn(&Config<'_>, &[Shape]) -> Result<(), String>),
     /// It has no such class.
     Unknown,
 }
@@ -63,21 +68,43 @@ pub struct LayerDef {
     pub output_shapes: fn(&Config<'_>, &[Shape]) -> Option<Vec<Shape>>,
     /// Whether TensorFlow.js has it.
     pub tfjs: Tfjs,
+    /// True when its config holds or names a program (`Lambda`). Such a program is never run nor
+    /// loaded: the layer is named and refused.
+    pub holds_program: bool,
 }
 
 impl Variable {
     /// A weight that training changes.
     pub fn trainable(name: &str) -> Self {
-        Self { name: name.to_owned(), trainable: true }
+        Self { name: name.to_owned(), trainable: true, index: None }
     }
 
     /// A weight that training does not change.
     pub fn fixed(name: &str) -> Self {
-        Self { name: name.to_owned(), trainable: false }
+        Self { name: name.to_owned(), trainable: false, index: None }
     }
 }
 
 impl LayerDef {
+    /// Whether TensorFlow.js 4.22 loads and runs the layer with this config, which is the one that
+    /// will be written: in Keras 2's spelling, after the dialect conversion. `inputs` may be empty
+    /// when they are not known. This asks after the class and its own options; see
+    /// [`crate::tfjs_problem`] for activations, initializers and dtypes too.
+    ///
+    /// # Errors
+    /// What TensorFlow.js lacks, as a phrase that follows the layer's name.
+    pub fn check_tfjs(&self, config: &Config<'_>, inputs: &[Shape]) -> Result<(), String> {
+        match self.tfjs {
+            Tfjs::Loads => Ok(()),
+            Tfjs::Checks(check) => check(config),
+            Tfjs::ChecksInputs(check) => check(config, inputs),
+            Tfjs::Unknown if self.holds_program => {
+                Err("it holds a program of its own, which is never run".to_owned())
+            }
+            Tfjs::Unknown => Err("TensorFlow.js has no such layer".to_owned()),
+        }
+    }
+
     /// A layer without weights that keeps the shape of its input and that TensorFlow.js has; the
     /// base for struct update syntax.
     pub const SHAPE_KEEPING: LayerDef = LayerDef {
@@ -87,5 +114,6 @@ impl LayerDef {
         sublayers: |_| Vec::new(),
         output_shapes: |_, inputs| Some(vec![inputs.first()?.clone()]),
         tfjs: Tfjs::Loads,
+        holds_program: false,
     };
 }

@@ -54,6 +54,8 @@ pub struct VarNode {
 pub struct Leaf {
     /// The name of the model's own layer that holds it, first of all.
     pub layer: String,
+    /// Names of the layers that hold it, from the model's own down through nested models.
+    pub layer_path: Vec<String>,
     /// The name in TensorFlow.js: `<layer>/<scopes>/<variable>`.
     pub tfjs_name: String,
     /// The name in a Keras 2 HDF5 file, without the `:0`.
@@ -75,6 +77,11 @@ impl VarNode {
         let mut root = model_node(class_name, config, 0);
         root.attribute = String::new();
         root
+    }
+
+    /// True when a class in here has no definition.
+    pub fn has_unknown(&self) -> bool {
+        self.is_unknown || self.children.iter().any(VarNode::has_unknown)
     }
 
     /// All weights: within each of the model's own layers first those that are trained, then the
@@ -104,6 +111,7 @@ struct Place<'a> {
     tfjs: Vec<&'a str>,
     keras2: Vec<&'a str>,
     object: Vec<&'a str>,
+    layers: Vec<&'a str>,
 }
 
 fn collect<'a>(node: &'a VarNode, at: &Place<'a>, trainable: bool, out: &mut Vec<Leaf>) {
@@ -112,7 +120,8 @@ fn collect<'a>(node: &'a VarNode, at: &Place<'a>, trainable: bool, out: &mut Vec
     here.object.push(&node.attribute);
     match &node.scope {
         Scope::Layer => {
-            (here.tfjs, here.keras2) = (vec![node.name.as_str()], vec![node.name.as_str()])
+            here.layers.push(&node.name);
+            (here.tfjs, here.keras2) = (vec![&*node.name], vec![&*node.name]);
         }
         Scope::Part { keras2, tfjs } => {
             here.tfjs.extend(tfjs.as_deref());
@@ -123,10 +132,11 @@ fn collect<'a>(node: &'a VarNode, at: &Place<'a>, trainable: bool, out: &mut Vec
         let join = |parts: &[&str]| format!("{}/{}", parts.join("/"), variable.name);
         out.push(Leaf {
             layer: here.layer.to_owned(),
+            layer_path: here.layers.iter().map(|name| (*name).to_owned()).collect(),
             tfjs_name: join(&here.tfjs),
             keras2_name: join(&here.keras2),
             object_path: here.object.join("/"),
-            index,
+            index: variable.index.unwrap_or(index),
             variable: variable.name.clone(),
             trainable: trainable && variable.trainable,
         });

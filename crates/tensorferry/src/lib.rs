@@ -4,15 +4,20 @@
 //! yields a [`Package`](tensorferry_store::Package). The faces (command line, npm, Python, the
 //! page) open the one and write the other.
 
+mod check;
+mod convert;
+mod inspect;
 mod inspection;
 mod options;
 mod report;
 
+pub use check::check;
+pub use convert::{Conversion, convert};
+pub use inspect::{InspectOptions, inspect, weight};
 pub use inspection::{
     Connection, GraphSummary, Inspection, LayerRow, ModelSummary, Signature, SignatureTensor,
     StoredQuantization, WeightRow, WeightView,
 };
-pub use options::{
-    ConvertOptions, InputFormat, OutputFormat, Patterns, QuantizeOptions, WeightFiles,
-};
+pub use options::{ConvertOptions, InputFormat, OutputFormat, QuantizeOptions};
 pub use report::{Report, WeightLoss};
+pub use tensorferry_tfjs_files::{Patterns, WeightFiles};

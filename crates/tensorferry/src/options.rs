@@ -1,6 +1,7 @@
 //! What a caller can ask of a conversion.
 
 use serde_json::{Map, Value};
+use tensorferry_tfjs_files::{Patterns, WeightFiles};
 
 /// What the input is said to be. Without it the input's own bytes decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +39,55 @@ pub enum OutputFormat {
     KerasSavedModel,
 }
 
-/// Which weights a quantization applies to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Patterns {
-    /// Every weight that no other list names.
-    AllOthers,
-    /// Weights whose name matches one of these globs (Python's `fnmatch`, case-sensitive).
-    Globs(Vec<String>),
+impl InputFormat {
+    /// The name that `--input_format` has for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keras => "keras",
+            Self::KerasKeras => "keras_keras",
+            Self::KerasSavedModel => "keras_saved_model",
+            Self::TfSavedModel => "tf_saved_model",
+            Self::TfFrozenModel => "tf_frozen_model",
+            Self::TfHub => "tf_hub",
+            Self::TfjsLayersModel => "tfjs_layers_model",
+            Self::TfjsGraphModel => "tfjs_graph_model",
+        }
+    }
+}
+
+impl OutputFormat {
+    /// The name that `--output_format` has for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TfjsLayersModel => "tfjs_layers_model",
+            Self::TfjsGraphModel => "tfjs_graph_model",
+            Self::Keras => "keras",
+            Self::KerasKeras => "keras_keras",
+            Self::KerasSavedModel => "keras_saved_model",
+        }
+    }
+
+    /// What it is called in a report.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::TfjsLayersModel => "TensorFlow.js layers model",
+            Self::TfjsGraphModel => "TensorFlow.js graph model",
+            Self::Keras => "Keras model (HDF5)",
+            Self::KerasKeras => "Keras model (.keras)",
+            Self::KerasSavedModel => "Keras SavedModel",
+        }
+    }
+
+    /// The call that loads it; `PATH` stands for where it was written.
+    pub fn load_with(self) -> &'static str {
+        match self {
+            Self::TfjsLayersModel => "tf.loadLayersModel('PATH/model.json')",
+            Self::TfjsGraphModel => "tf.loadGraphModel('PATH/model.json')",
+            Self::Keras | Self::KerasKeras | Self::KerasSavedModel => {
+                "keras.models.load_model('PATH')"
+            }
+        }
+    }
 }
 
 /// How float32 weights are stored in fewer bytes.
@@ -60,15 +103,6 @@ pub struct QuantizeOptions {
     pub min_elements: Option<u64>,
     /// Store weights that come quantized as float32 (`tfjs_*` inputs keep their codes otherwise).
     pub dequantize: bool,
-}
-
-/// How weights are laid out in files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WeightFiles {
-    /// Cut every this many bytes (the reference's default is 4 MiB).
-    Shards(u64),
-    /// Exactly one file of any size.
-    Single,
 }
 
 /// Everything a conversion can be told. `Default` is what the reference does by default.

@@ -242,7 +242,9 @@ fn replace_class(layer: &mut Members, work: &mut Work) {
     let name = text(config, "name").to_owned();
     let replaced = match class_name.as_str() {
         "ReLU" => leaky_or_thresholded(config),
-        "GlobalAveragePooling1D" | "GlobalAveragePooling2D" | "GlobalMaxPooling1D"
+        "GlobalAveragePooling1D"
+        | "GlobalAveragePooling2D"
+        | "GlobalMaxPooling1D"
         | "GlobalMaxPooling2D"
             if config.get("keepdims") == Some(&Value::Bool(true)) =>
         {

@@ -11,7 +11,8 @@ use crate::layers::tfjs::problem;
 use crate::variables::is_model_class;
 
 /// The remedy that always is one.
-pub(super) const GRAPH_MODEL: &str = "convert to a graph model instead (--output_format=tfjs_graph_model)";
+pub(super) const GRAPH_MODEL: &str =
+    "convert to a graph model instead (--output_format=tfjs_graph_model)";
 
 /// The remedy for everything that somebody can write in JavaScript.
 const REGISTER: &str = "register a class of that name in JavaScript \

@@ -1,15 +1,45 @@
 //! Every layer class, by family, named as Keras names its own.
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
 use crate::LayerDef;
 
+pub mod activation;
+pub mod attention;
+pub mod convolutional;
 pub mod core;
+pub mod locally_connected;
+pub mod merging;
 pub mod normalization;
+pub mod operators;
+pub mod pooling;
+pub mod preprocessing;
 pub mod recurrent;
+pub mod regularization;
+pub mod reshaping;
+pub(crate) mod shapes;
+pub mod tfjs;
+pub(crate) mod weights;
 pub mod wrappers;
 
 /// The families, in the order of Keras' documentation.
-const FAMILIES: &[&[LayerDef]] =
-    &[core::LAYERS, normalization::LAYERS, recurrent::LAYERS, wrappers::LAYERS];
+const FAMILIES: &[&[LayerDef]] = &[
+    core::LAYERS,
+    convolutional::LAYERS,
+    pooling::LAYERS,
+    recurrent::LAYERS,
+    preprocessing::LAYERS,
+    preprocessing::IMAGE_LAYERS,
+    normalization::LAYERS,
+    regularization::LAYERS,
+    attention::LAYERS,
+    reshaping::LAYERS,
+    merging::LAYERS,
+    activation::LAYERS,
+    wrappers::LAYERS,
+    locally_connected::LAYERS,
+];
 
 /// Every definition.
 pub fn all() -> impl Iterator<Item = &'static LayerDef> {
@@ -19,7 +49,14 @@ pub fn all() -> impl Iterator<Item = &'static LayerDef> {
 /// The definition of a class, by its name or an older one of it. A registration prefix such as
 /// `keras>` or `Custom>` is no part of a built-in class's name: a class that has one is not ours.
 pub fn find(class_name: &str) -> Option<&'static LayerDef> {
-    all().find(|def| def.class_name == class_name || def.aliases.contains(&class_name))
+    static BY_NAME: OnceLock<HashMap<&'static str, &'static LayerDef>> = OnceLock::new();
+    let by_name = BY_NAME.get_or_init(|| {
+        let names = |def: &'static LayerDef| {
+            std::iter::once(&def.class_name).chain(def.aliases).map(move |name| (*name, def))
+        };
+        all().flat_map(names).collect()
+    });
+    by_name.get(class_name).copied()
 }
 
 #[cfg(test)]
@@ -35,8 +72,9 @@ mod tests {
             assert!(!def.class_name.is_empty());
             for name in std::iter::once(&def.class_name).chain(def.aliases) {
                 assert!(seen.insert(*name), "`{name}` is defined twice");
+                assert!(std::ptr::eq(find(name).unwrap(), def));
             }
         }
-        assert!(seen.len() > 4);
+        assert!(seen.len() > 150);
     }
 }

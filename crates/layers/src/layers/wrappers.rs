@@ -3,17 +3,88 @@
 use serde_json::{Map, Value};
 
 use crate::Config;
-use crate::def::{LayerDef, Sublayer};
+use crate::def::{LayerDef, Shape, Sublayer, Tfjs, Variable};
+use crate::layers::recurrent::is_sequence_class;
+use crate::summary::call_layer;
 
 /// The family's definitions.
-pub const LAYERS: &[LayerDef] = &[LayerDef {
-    class_name: "Bidirectional",
-    sublayers: |config| {
-        ["forward", "backward"].into_iter().filter_map(|side| direction(config, side)).collect()
+pub const LAYERS: &[LayerDef] = &[
+    LayerDef {
+        class_name: "TimeDistributed",
+        sublayers: |config| inner_layer(config, None),
+        output_shapes: |config, inputs| time_distributed(config, inputs, &mut call_layer),
+        tfjs: Tfjs::Checks(inner_check),
+        ..LayerDef::SHAPE_KEEPING
     },
-    output_shapes: |_, _| None,
-    ..LayerDef::SHAPE_KEEPING
-}];
+    LayerDef {
+        class_name: "Bidirectional",
+        sublayers: |config| {
+            ["forward", "backward"].into_iter().filter_map(|side| direction(config, side)).collect()
+        },
+        output_shapes: both_directions,
+        tfjs: Tfjs::Checks(bidirectional_check),
+        ..LayerDef::SHAPE_KEEPING
+    },
+    LayerDef {
+        class_name: "SpectralNormalization",
+        // `.keras` files hold its layer's kernel a second time, before this.
+        variables: |_| vec![Variable { index: Some(1), ..Variable::fixed("vector_u") }],
+        sublayers: |config| inner_layer(config, None),
+        output_shapes: |config, inputs| wrapped(config, inputs, &mut call_layer),
+        tfjs: Tfjs::Unknown,
+        ..LayerDef::SHAPE_KEEPING
+    },
+];
+
+/// How a wrapper asks for the output shapes of the layer it holds: class, config, inputs.
+pub(crate) type Call<'c> =
+    dyn FnMut(&str, &Map<String, Value>, &[Shape]) -> Option<Vec<Shape>> + 'c;
+
+/// The shapes of the inner layer.
+pub(crate) fn wrapped(
+    config: &Config<'_>,
+    inputs: &[Shape],
+    call: &mut Call<'_>,
+) -> Option<Vec<Shape>> {
+    let (class_name, inner) = class_and_config(config.object("layer")?)?;
+    call(class_name, inner, inputs)
+}
+
+/// The shapes of the inner layer called on each step: the second dim is taken off and put back.
+pub(crate) fn time_distributed(
+    config: &Config<'_>,
+    inputs: &[Shape],
+    call: &mut Call<'_>,
+) -> Option<Vec<Shape>> {
+    let mut steps = Vec::new();
+    for input in inputs {
+        let [batch, _, rest @ ..] = input.as_slice() else { return None };
+        steps.push(std::iter::once(*batch).chain(rest.iter().copied()).collect::<Shape>());
+    }
+    let time = *inputs.first()?.get(1)?;
+    let mut outputs = wrapped(config, &steps, call)?;
+    for output in &mut outputs {
+        if output.is_empty() {
+            return None;
+        }
+        output.insert(1, time);
+    }
+    Some(outputs)
+}
+
+/// The layer under `layer`.
+fn inner_layer<'a>(config: &Config<'a>, scope: Option<String>) -> Vec<Sublayer<'a>> {
+    let inner = config.object("layer").and_then(class_and_config);
+    let sublayer = inner.map(|(class_name, inner)| Sublayer {
+        attribute: "layer".to_owned(),
+        class_name,
+        config: Some(inner),
+        keras2_scope: scope.clone(),
+        tfjs_scope: scope,
+        variables: Vec::new(),
+    });
+    sublayer.into_iter().collect()
+}
 
 /// The layer of one direction. Keras and TensorFlow.js call them `forward_` and `backward_` and the
 /// name that the user's layer has; Keras 3 stores that name with the prefix already on it.
@@ -21,10 +92,14 @@ fn direction<'a>(config: &Config<'a>, side: &str) -> Option<Sublayer<'a>> {
     let given = config.object("layer")?;
     let explicit = config.object("backward_layer").filter(|_| side == "backward");
     let (class_name, inner) = class_and_config(explicit.unwrap_or(given))?;
+    if !is_sequence_class(class_name) {
+        return None;
+    }
     let base = given_name(given)?;
     let base = base.strip_prefix("forward_").unwrap_or(base);
     let keras_name = match explicit.and_then(given_name) {
-        Some(name) => name.to_owned(),
+        Some(name) if name.starts_with("backward_") => name.to_owned(),
+        Some(name) => format!("backward_{name}"),
         None => format!("{side}_{base}"),
     };
     Some(Sublayer {
@@ -37,10 +112,82 @@ fn direction<'a>(config: &Config<'a>, side: &str) -> Option<Sublayer<'a>> {
     })
 }
 
-fn class_and_config(layer: &Map<String, Value>) -> Option<(&str, &Map<String, Value>)> {
+fn both_directions(config: &Config<'_>, inputs: &[Shape]) -> Option<Vec<Shape>> {
+    let (class_name, inner) = class_and_config(config.object("layer")?)?;
+    if !is_sequence_class(class_name) {
+        return None;
+    }
+    let def = crate::layers::find(class_name)?;
+    let mut states = (def.output_shapes)(&Config::new(inner), inputs.get(..1)?)?;
+    if states.is_empty() {
+        return None;
+    }
+    let mut output = states.remove(0);
+    // The key is there and null for two outputs that are not merged.
+    let mode = match config.members().get("merge_mode") {
+        None => Some("concat"),
+        Some(mode) => mode.as_str(),
+    };
+    if mode == Some("concat") {
+        let last = output.last_mut()?;
+        *last = match *last {
+            Some(dim) => Some(dim.checked_mul(2)?),
+            None => None,
+        };
+    }
+    let copies = if mode.is_none() { 2 } else { 1 };
+    let both_states = states.iter().chain(&states).cloned();
+    Some(vec![output; copies].into_iter().chain(both_states).collect())
+}
+
+fn inner_check(config: &Config<'_>) -> Result<(), String> {
+    let Some((class_name, inner)) = config.object("layer").and_then(class_and_config) else {
+        return Err("its layer is not described".to_owned());
+    };
+    if crate::variables::is_model_class(class_name) {
+        // The layers of a model are asked one by one.
+        return Ok(());
+    }
+    crate::layers::tfjs::problem(class_name, inner, &[])
+        .map_or(Ok(()), |what| Err(format!("its layer {class_name}: {what}")))
+}
+
+/// TensorFlow.js makes the backward layer from the forward one, whatever `backward_layer` says.
+fn bidirectional_check(config: &Config<'_>) -> Result<(), String> {
+    inner_check(config)?;
+    let forward = config.object("layer").and_then(class_and_config);
+    let backward = config.object("backward_layer").and_then(class_and_config);
+    let (Some((class_name, forward)), Some((other_class, backward))) = (forward, backward) else {
+        return Ok(());
+    };
+    if !is_sequence_class(class_name) {
+        return Err(format!("its layer {class_name} is not recurrent"));
+    }
+    let ignored = ["name", "go_backwards", "dtype", "trainable", "seed", "build_config"];
+    // What training reads may differ: it does not change the weights' shapes nor what is computed.
+    let matters = |key: &&String| {
+        !ignored.contains(&key.as_str())
+            && !key.ends_with("_initializer")
+            && !key.ends_with("_regularizer")
+    };
+    let null = Value::Null;
+    let keys = forward.keys().chain(backward.keys()).filter(matters);
+    let different = keys
+        .into_iter()
+        .find(|key| forward.get(*key).unwrap_or(&null) != backward.get(*key).unwrap_or(&null));
+    if class_name != other_class {
+        return Err(format!("a backward_layer of another class ({other_class}) is ignored"));
+    }
+    match different {
+        Some(key) => Err(format!("a backward_layer with another `{key}` is ignored")),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn class_and_config(layer: &Map<String, Value>) -> Option<(&str, &Map<String, Value>)> {
     Some((layer.get("class_name")?.as_str()?, layer.get("config")?.as_object()?))
 }
 
-fn given_name(layer: &Map<String, Value>) -> Option<&str> {
+pub(crate) fn given_name(layer: &Map<String, Value>) -> Option<&str> {
     class_and_config(layer)?.1.get("name")?.as_str()
 }

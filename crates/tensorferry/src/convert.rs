@@ -1,0 +1,276 @@
+//! A conversion, from a store to a package.
+
+use serde_json::Map;
+use tensorferry_back::{
+    TfjsOptions, Written, keras_h5, keras_v3, tfjs_layers, tfjs_rewrite, tfjs_weights,
+};
+use tensorferry_diagnostics::{Problem, Problems};
+use tensorferry_front::{Format, ReadOptions, Source, Summary, TfjsModel, detect, read};
+use tensorferry_layers::LayersModel;
+use tensorferry_store::{Package, Store};
+use tensorferry_tfjs_files::{CodeType, QuantizeRules};
+
+use crate::options::{ConvertOptions, InputFormat, OutputFormat};
+use crate::report::{Report, WeightLoss};
+
+/// A finished conversion: what is to be written, and what is to be said.
+pub struct Conversion {
+    /// The files, not yet written; their bytes are produced while they are.
+    pub package: Package,
+    /// The closing report.
+    pub report: Report,
+}
+
+/// Converts what the store holds.
+///
+/// # Errors
+/// Every problem that was met. Nothing has been written then, and nothing needs to be undone.
+pub fn convert(store: &dyn Store, options: &ConvertOptions) -> Result<Conversion, Problems> {
+    let format = input_format(store, options.input_format)?;
+    check_pair(&format, options)?;
+    let (source, mut summary) =
+        read(store, &ReadOptions { format: Some(format), allow_no_layers: false })?;
+    let (written, output) = match source {
+        Source::Layers(model) => from_layers(&model, options)?,
+        Source::Weights(weights) => match target(options, OutputFormat::TfjsLayersModel) {
+            OutputFormat::TfjsLayersModel => {
+                (tfjs_weights(&weights, &tfjs_options(options)?)?, OutputFormat::TfjsLayersModel)
+            }
+            other => return Err(no_model(other).in_file(store.label()).into()),
+        },
+        Source::Tfjs(model) => from_tfjs(&model, options, &mut summary)?,
+        Source::SavedModel => return Err(no_graphs("a SavedModel without Keras layers").into()),
+    };
+    Ok(finish(store, summary, written, output, options))
+}
+
+/// The input's format: what its bytes say, held against what the caller said.
+pub(crate) fn input_format(
+    store: &dyn Store,
+    claimed: Option<InputFormat>,
+) -> Result<Format, Problem> {
+    let found = detect(store)?;
+    let Some(claimed) = claimed else { return Ok(found) };
+    let agrees = match (claimed, &found) {
+        (InputFormat::Keras, Format::Hdf5(_))
+        | (InputFormat::KerasKeras, Format::Keras(_) | Format::KerasFolder)
+        | (InputFormat::KerasSavedModel | InputFormat::TfSavedModel, Format::SavedModel(_))
+        | (InputFormat::TfFrozenModel, Format::FrozenGraph(_))
+        | (InputFormat::TfHub, Format::SavedModel(_) | Format::TarGz(_))
+        | (InputFormat::TfjsLayersModel | InputFormat::TfjsGraphModel, Format::Tfjs(_)) => true,
+        // People call every Keras file `keras`; the bytes tell which it is.
+        (InputFormat::Keras, Format::Keras(_) | Format::KerasFolder)
+        | (InputFormat::KerasKeras, Format::Hdf5(_)) => true,
+        _ => false,
+    };
+    if agrees {
+        return Ok(found);
+    }
+    Err(Problem::usage("the input is not what --input_format says")
+        .in_file(store.label())
+        .expected(claimed.name(), describe(&found))
+        .hint("leave --input_format out: the bytes tell"))
+}
+
+fn describe(format: &Format) -> &'static str {
+    match format {
+        Format::Hdf5(_) => "an HDF5 file (keras)",
+        Format::Keras(_) | Format::KerasFolder => "a .keras model (keras_keras)",
+        Format::Tfjs(_) => "a model.json of TensorFlow.js (tfjs_layers_model or tfjs_graph_model)",
+        Format::SavedModel(_) => "a SavedModel (tf_saved_model or keras_saved_model)",
+        Format::FrozenGraph(_) => "a frozen graph (tf_frozen_model)",
+        Format::TarGz(_) => "a .tar.gz (tf_hub)",
+    }
+}
+
+/// Refuses pairs that are known to be impossible before anything is read.
+fn check_pair(format: &Format, options: &ConvertOptions) -> Result<(), Problem> {
+    let graph_input = match format {
+        Format::FrozenGraph(_) | Format::TarGz(_) => true,
+        Format::SavedModel(_) => {
+            options.input_format != Some(InputFormat::KerasSavedModel)
+                && options.output_format == Some(OutputFormat::TfjsGraphModel)
+        }
+        _ => false,
+    };
+    let graph_output = options.output_format == Some(OutputFormat::TfjsGraphModel);
+    let is_tfjs = matches!(format, Format::Tfjs(_));
+    if graph_input || (graph_output && !is_tfjs) {
+        return Err(no_graphs(describe(format)));
+    }
+    if options.output_format == Some(OutputFormat::KerasSavedModel) {
+        return Err(Problem::unsupported("keras_saved_model cannot be written yet")
+            .hint("write keras or keras_keras, and save that as a SavedModel with Keras"));
+    }
+    Ok(())
+}
+
+fn no_graphs(input: &str) -> Problem {
+    Problem::unsupported(format!("{input} cannot be converted to a graph model yet"))
+        .hint("this version writes layers models; Keras models convert to tfjs_layers_model")
+}
+
+fn no_model(output: OutputFormat) -> Problem {
+    Problem::unsupported("the file holds weights without a model").expected(
+        "a whole model, as model.save() writes it",
+        format!("weights, which cannot become {}", output.name()),
+    )
+}
+
+fn target(options: &ConvertOptions, default: OutputFormat) -> OutputFormat {
+    options.output_format.unwrap_or(default)
+}
+
+fn from_layers(
+    model: &LayersModel,
+    options: &ConvertOptions,
+) -> Result<(Written, OutputFormat), Problems> {
+    let output = target(options, OutputFormat::TfjsLayersModel);
+    let written = match output {
+        OutputFormat::TfjsLayersModel => tfjs_layers(model, &tfjs_options(options)?)?,
+        OutputFormat::Keras => keras_h5(model)?,
+        OutputFormat::KerasKeras => keras_v3(model)?,
+        OutputFormat::TfjsGraphModel | OutputFormat::KerasSavedModel => {
+            return Err(no_graphs("a Keras model").into());
+        }
+    };
+    Ok((written, output))
+}
+
+fn from_tfjs(
+    model: &TfjsModel,
+    options: &ConvertOptions,
+    summary: &mut Summary,
+) -> Result<(Written, OutputFormat), Problems> {
+    let own = match model.json.format {
+        tensorferry_tfjs_files::Format::LayersModel => OutputFormat::TfjsLayersModel,
+        tensorferry_tfjs_files::Format::GraphModel => OutputFormat::TfjsGraphModel,
+    };
+    check_claim(model, own, options.input_format)?;
+    // The reference turns a layers model into HDF5 unless it is told otherwise; only the faces
+    // that take its place do so too.
+    let output = target(options, own);
+    let written = match output {
+        output if output == own => {
+            tfjs_rewrite(&model.json, &model.weights, &tfjs_options(options)?)?
+        }
+        OutputFormat::Keras | OutputFormat::KerasKeras => {
+            let (layers, more) = model.to_layers()?;
+            summary.warnings.extend(more.warnings);
+            summary.dropped.extend(more.dropped);
+            if output == OutputFormat::Keras { keras_h5(&layers)? } else { keras_v3(&layers)? }
+        }
+        OutputFormat::TfjsGraphModel => return Err(no_graphs("a layers model").into()),
+        _ => {
+            return Err(Problem::unsupported("a graph model has no Keras layers")
+                .in_file(&model.file)
+                .expected("a layers model", "a graph model")
+                .into());
+        }
+    };
+    Ok((written, output))
+}
+
+fn check_claim(
+    model: &TfjsModel,
+    own: OutputFormat,
+    claimed: Option<InputFormat>,
+) -> Result<(), Problem> {
+    let is_wrong = matches!(
+        (claimed, own),
+        (Some(InputFormat::TfjsLayersModel), OutputFormat::TfjsGraphModel)
+            | (Some(InputFormat::TfjsGraphModel), OutputFormat::TfjsLayersModel)
+    );
+    if !is_wrong {
+        return Ok(());
+    }
+    let claimed = claimed.map_or("", InputFormat::name);
+    Err(Problem::usage("the input is not what --input_format says")
+        .in_file(&model.file)
+        .at("format")
+        .expected(claimed, own.name())
+        .hint("leave --input_format out: the file tells"))
+}
+
+fn tfjs_options(options: &ConvertOptions) -> Result<TfjsOptions, Problem> {
+    let quantize = &options.quantize;
+    let rules = [
+        (CodeType::Float16, &quantize.float16),
+        (CodeType::UInt8, &quantize.uint8),
+        (CodeType::UInt16, &quantize.uint16),
+    ];
+    let rules = rules.into_iter().filter_map(|(to, patterns)| Some((to, patterns.clone()?)));
+    Ok(TfjsOptions {
+        quantize: QuantizeRules::new(rules.collect(), quantize.min_elements)?,
+        dequantize: quantize.dequantize,
+        weight_files: options.weight_files,
+        split_weights_by_layer: options.split_weights_by_layer,
+        metadata: options.metadata.clone(),
+        clamp: options.clamp,
+        allow_unloadable_layers: options.allow_unloadable_layers,
+        hashed_names: options.hashed_names,
+        converted_by: format!("tensorferry v{}", env!("CARGO_PKG_VERSION")),
+    })
+}
+
+fn finish(
+    store: &dyn Store,
+    summary: Summary,
+    written: Written,
+    output: OutputFormat,
+    options: &ConvertOptions,
+) -> Conversion {
+    let Written { package, kept, changed, mut dropped, mut warnings, losses, n_weights } = written;
+    dropped.splice(0..0, summary.dropped);
+    warnings.splice(0..0, summary.warnings);
+    if !matches!(output, OutputFormat::TfjsLayersModel | OutputFormat::TfjsGraphModel) {
+        note_ignored(options, &mut warnings);
+    }
+    let losses = losses.into_iter().map(|loss| WeightLoss {
+        name: loss.name,
+        dtype: loss.dtype,
+        max_abs_error: loss.max_abs,
+        rms_error: loss.rms,
+    });
+    let report = Report {
+        input: summary.kind,
+        output: output.title().to_owned(),
+        kept,
+        changed,
+        dropped,
+        warnings,
+        quantization: losses.collect(),
+        n_weights,
+        input_bytes: input_bytes(store),
+        files: package.files().map(|(name, len)| (name.to_owned(), len)).collect(),
+        output_bytes: package.byte_len(),
+        load_with: output.load_with().to_owned(),
+    };
+    Conversion { package, report }
+}
+
+/// Options that say nothing about a Keras file.
+fn note_ignored(options: &ConvertOptions, warnings: &mut Vec<Problem>) {
+    let quantize = &options.quantize;
+    let is_quantized =
+        quantize.float16.is_some() || quantize.uint8.is_some() || quantize.uint16.is_some();
+    for (is_given, flag) in [
+        (is_quantized, "quantization"),
+        (options.metadata != Map::new(), "--metadata"),
+        (options.split_weights_by_layer, "--split_weights_by_layer"),
+    ] {
+        if is_given {
+            warnings.push(Problem::usage(format!("{flag} has no effect on a Keras file")));
+        }
+    }
+}
+
+/// Bytes of the file that was named and, for folders, of all files in it.
+fn input_bytes(store: &dyn Store) -> u64 {
+    match store.main() {
+        Some(name) if !name.ends_with(".json") => {
+            store.open(name).map_or(0, |blob| blob.byte_len())
+        }
+        _ => store.list().map_or(0, |all| all.iter().map(|entry| entry.byte_len).sum()),
+    }
+}
