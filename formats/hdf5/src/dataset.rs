@@ -17,6 +17,7 @@ use crate::chunks::{ChunkGrid, ChunkSource};
 use crate::datatype::Datatype;
 use crate::error::{Error, Kind};
 use crate::file::Context;
+use crate::numbers;
 
 /// Fill values are given in pieces of about this many bytes.
 const FILL_PIECE_BYTES: usize = 1 << 20;
@@ -66,7 +67,13 @@ impl Dataset {
         let datatype = datatype.ok_or_else(|| missing("a datatype"))?;
         let layout = layout.ok_or_else(|| missing("a data layout"))?;
         let (shape, n_elements) = extent(&path, space)?;
-        let datatype = Datatype::from_raw(&datatype.datatype, datatype.size);
+        let size = datatype.size;
+        let mut datatype = Datatype::from_raw(&datatype.datatype, size);
+        if let Datatype::Float { .. } | Datatype::Int { .. } = datatype
+            && let Some(text) = numbers::unusual(&context, &path, address)?
+        {
+            datatype = Datatype::Other { size, text: text.to_owned() };
+        }
         // When fill values are written does not matter to a reader; a wrong size does.
         if let (Some(fill), Some(size)) = (&fill, datatype.byte_size())
             && fill.len() as u64 != size

@@ -26,6 +26,7 @@ mod group;
 mod heap;
 mod limits;
 mod links;
+mod numbers;
 mod storage;
 mod writer;
 
