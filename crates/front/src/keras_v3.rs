@@ -211,28 +211,38 @@ impl Binder<'_> {
     fn object(&mut self, group: &Group, node: &VarNode, path: String) -> Result<(), Problem> {
         let hdf5 = |e| errors::hdf5(self.file, &e);
         if let Some(Child::Group(vars)) = group.get("vars").map_err(hdf5)? {
-            let datasets = numbered(self.file, &vars)?;
-            if !node.is_unknown && datasets.len() != node.variables.len() {
-                self.problems.push(count(self.file, node, &datasets));
-            }
-            for (index, dataset) in datasets {
-                let variable = node.variables.get(index).map(|v| v.name.clone());
-                let name = format!("{path}/vars/{index}");
-                let mut stored = stored_weight(self.file, name, &dataset)?;
-                if node.is_unknown {
-                    stored.name =
-                        format!("{}/{}", node.name, variable.unwrap_or_else(|| index.to_string()));
-                }
-                self.by_object.insert((path.clone(), index), stored);
-            }
+            self.vars(&vars, node, &path)?;
         }
         if tensorferry_layers::is_model_class(&node.class_name) {
             return self.container(group, node, path);
         }
         for child in &node.children {
-            if let Some(Child::Group(inner)) = group.get(&child.attribute).map_err(hdf5)? {
-                self.object(&inner, child, join(&path, &child.attribute))?;
+            // Keras 2 kept an attention's projections under names that begin with `_`.
+            for folder in [child.attribute.clone(), format!("_{}", child.attribute)] {
+                if let Some(Child::Group(inner)) = group.get(&folder).map_err(hdf5)? {
+                    self.object(&inner, child, join(&path, &child.attribute))?;
+                    break;
+                }
             }
+        }
+        Ok(())
+    }
+
+    fn vars(&mut self, vars: &Group, node: &VarNode, path: &str) -> Result<(), Problem> {
+        let datasets = numbered(self.file, vars)?;
+        let indices = || node.variables.iter().enumerate().map(|(i, v)| v.index.unwrap_or(i));
+        if !node.is_unknown && datasets.len() != indices().max().map_or(0, |last| last + 1) {
+            self.problems.push(count(self.file, node, &datasets));
+        }
+        for (index, dataset) in datasets {
+            let name = match node.is_unknown {
+                true => format!("{}/{index}", node.name),
+                // A number that no variable has is another object's, stored a second time.
+                false if !indices().any(|known| known == index) => continue,
+                false => format!("{path}/vars/{index}"),
+            };
+            let stored = stored_weight(self.file, name, &dataset)?;
+            self.by_object.insert((path.to_owned(), index), stored);
         }
         Ok(())
     }

@@ -90,8 +90,9 @@ pub(super) fn identifier(node: &tensorflow::SavedObject) -> &str {
     }
 }
 
-/// A config with what JSON has no words for taken back: tuples and shapes, which metadata writes as
-/// `{"class_name": "__tuple__", "items": […]}`, become lists, as in every other Keras file.
+/// A config as every other Keras file has it: tuples and shapes, which metadata writes as
+/// `{"class_name": "__tuple__", "items": […]}`, become lists, and the numbers by which metadata
+/// tells that two objects are one are left out.
 pub(super) fn plain(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().map(plain).collect(),
@@ -101,7 +102,11 @@ pub(super) fn plain(value: &Value) -> Value {
             {
                 items.iter().map(plain).collect()
             }
-            _ => object.iter().map(|(key, value)| (key.clone(), plain(value))).collect(),
+            (class, _) => {
+                let is_number_of_object = |key: &str| class.is_some() && key == "shared_object_id";
+                let entries = object.iter().filter(|(key, _)| !is_number_of_object(key));
+                entries.map(|(key, value)| (key.clone(), plain(value))).collect()
+            }
         },
         other => other.clone(),
     }

@@ -59,7 +59,8 @@ save(trained(K.Sequential(old, name="old"), K.optimizers.legacy.Adam(0.01)), "ol
 inner = K.Sequential([L.Dense(2, name="in1"), L.BatchNormalization(name="in2")], name="inner")
 x = y = K.Input((4, 3), name="x")
 y = K.Sequential([L.Dense(3, name="e"), inner], name="encoder")(y)
-y = L.Bidirectional(L.SimpleRNN(2, name="rnn"), name="bi")(y)
+y = L.SimpleRNN(2, name="rnn", return_sequences=True)(y)
+y = L.TimeDistributed(L.Dense(1, name="each"), name="td")(y)
 save(K.Model(x, y, name="nested"), "nested")
 
 
