@@ -11,8 +11,7 @@ pub(crate) fn folder() -> PathBuf {
 
 /// Converts, and answers how many models there are.
 pub(crate) fn make() -> Result<usize> {
-    let example =
-        ["run", "--quiet", "--package", "tensorferry-conformance", "--example", "js_cases"];
+    let example = ["run", "--quiet", "--package", "tensorferry-agreement", "--bin", "js_cases"];
     run(cargo(&example).arg("--").arg(folder()))?;
     let index = std::fs::read(folder().join("index.json"))?;
     let index: serde_json::Value = serde_json::from_slice(&index)?;

@@ -5,8 +5,7 @@ use crate::run::{Result, cargo, command, option, root, run, target};
 /// Writes the files, then runs the check in each Keras that is at hand.
 pub(crate) fn check(args: &[String]) -> Result<()> {
     let folder = target().join("keras-files");
-    let example =
-        ["run", "--quiet", "--package", "tensorferry-conformance", "--example", "keras_files"];
+    let example = ["run", "--quiet", "--package", "tensorferry-agreement", "--bin", "keras_files"];
     run(cargo(&example).arg("--").arg(&folder))?;
     let mut n_checked = 0;
     for name in ["keras2", "keras3"] {

@@ -50,6 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tensorferry-cli", &["", "diagnostics", "disk", "store", "tensor"]),
     // Our own tools. The library of `conformance` has none of ours, so that anyone may use it.
     ("tensorferry-conformance", &[]),
+    ("tensorferry-agreement", &["", "conformance", "diagnostics", "layers", "store"]),
     ("tensorferry-tidy", &[]),
     (
         "tensorferry-fuzz",
