@@ -4,7 +4,7 @@
 //! (`lstm/lstm_cell/kernel`), from Keras 3 through the reference converter (`sequential/d/kernel`,
 //! `layers/dense/vars/0`), or, with a suffix that made them unique, from none of these.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::bind::{BindError, Bound, BoundWeight, StoredWeight, tfjs_resolves};
 use crate::variables::{Leaf, VarNode};
@@ -19,7 +19,8 @@ use crate::variables::{Leaf, VarNode};
 pub fn bind_flat(tree: &VarNode, stored: Vec<StoredWeight>) -> Result<Bound, Vec<BindError>> {
     let leaves = tree.leaves();
     let names: Vec<&str> = stored.iter().map(|weight| weight.name.as_str()).collect();
-    let by_name = match_names(&leaves, &names);
+    let mut by_name = match_names(&leaves, &names);
+    match_layers(&leaves, &names, &mut by_name);
     let is_complete = by_name.iter().all(Option::is_some);
     let order = if is_complete { by_name } else { match_order(&leaves, &names).unwrap_or(by_name) };
     let mut left: Vec<Option<StoredWeight>> = stored.into_iter().map(Some).collect();
@@ -70,6 +71,36 @@ fn match_names(leaves: &[Leaf], names: &[&str]) -> Vec<Option<usize>> {
             (!is_used).then_some(found)
         })
         .collect()
+}
+
+/// Gives leaves without a weight the free weights that name their layer, when there are as many:
+/// Keras 3 calls `kernel` what TensorFlow.js calls `depthwise_kernel`.
+fn match_layers(leaves: &[Leaf], names: &[&str], order: &mut [Option<usize>]) {
+    let used: HashSet<usize> = order.iter().flatten().copied().collect();
+    let mut free: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (i, name) in names.iter().enumerate().filter(|(i, _)| !used.contains(i)) {
+        let parts: HashSet<&str> = name.split('/').collect();
+        for part in parts {
+            free.entry(part).or_default().push(i);
+        }
+    }
+    let mut wanting: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (i, leaf) in leaves.iter().enumerate() {
+        if order.get(i).is_some_and(Option::is_none) {
+            let layer = leaf.layer_path.last().map_or("", String::as_str);
+            wanting.entry(layer).or_default().push(i);
+        }
+    }
+    for (layer, leaves) in wanting {
+        let Some(weights) = free.get(layer).filter(|found| found.len() == leaves.len()) else {
+            continue;
+        };
+        for (leaf, weight) in leaves.into_iter().zip(weights) {
+            if let Some(slot) = order.get_mut(leaf) {
+                *slot = Some(*weight);
+            }
+        }
+    }
 }
 
 /// The order of Keras (layer by layer) or of TensorFlow.js (all trained weights first).
@@ -231,6 +262,20 @@ mod tests {
             "z/bias_1",
         ];
         assert_eq!(bound(&trained_first).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_layer_takes_the_weights_that_name_it() {
+        let names = [
+            "bn/beta",
+            "bn/moving_mean",
+            "bn/moving_variance",
+            "m/l/cell/a",
+            "m/l/cell/b",
+            "d/w",
+            "d/b",
+        ];
+        assert_eq!(bound(&names).unwrap(), names);
     }
 
     #[test]

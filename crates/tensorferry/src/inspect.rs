@@ -101,12 +101,26 @@ fn weights(source: &Source) -> Vec<AnyWeight> {
         quantization: None,
     };
     match source {
-        Source::Layers(model) => model.weights.iter().map(|w| plain(&w.stored)).collect(),
+        Source::Layers(model) => model.weights.iter().map(bound_weight).collect(),
         Source::Weights(WeightsOnly { weights, .. }) => {
             weights.iter().map(|w| plain(&w.weight)).collect()
         }
         Source::Tfjs(model) => model.weights.iter().map(tfjs_weight).collect(),
         Source::SavedModel => Vec::new(),
+    }
+}
+
+/// A weight under the name that people know it by: `.keras` files store numbers only.
+fn bound_weight(weight: &BoundWeight) -> AnyWeight {
+    let is_numbered = weight.stored.name.rsplit('/').nth(1) == Some("vars");
+    AnyWeight {
+        name: match is_numbered {
+            true => weight.leaf.keras2_name.clone(),
+            false => weight.stored.name.clone(),
+        },
+        stored: weight.stored.clone(),
+        loaded: None,
+        quantization: None,
     }
 }
 
@@ -212,18 +226,19 @@ fn model_summary(model: &LayersModel) -> ModelSummary {
         *(if leaf.trainable { &mut n_trainable } else { &mut n_non_trainable }) += n;
     }
     let refused = unloadable_layers(model);
-    let layers = layer_rows(config).into_iter().map(|row| LayerRow {
-        n_params: per_layer.get(row.path.as_slice()).copied().unwrap_or(0),
-        unloadable: refused.get(&row.path.join("/")).cloned(),
-        name: row.name,
-        class_name: row.class_name,
-        output_shapes: row.output_shapes,
-        connected_to: row
-            .connected_to
-            .into_iter()
-            .map(|(layer, node, tensor)| Connection { layer, node, tensor })
-            .collect(),
-        depth: row.depth,
+    let rows = model.topology.as_object().map_or_else(Vec::new, layer_rows);
+    let layers = rows.into_iter().map(|row| {
+        let path: Vec<String> = row.path.iter().chain([&row.name]).cloned().collect();
+        let connection = |(layer, node, tensor)| Connection { layer, node, tensor };
+        LayerRow {
+            n_params: per_layer.get(path.as_slice()).copied().unwrap_or(0),
+            unloadable: refused.get(&path.join("/")).cloned(),
+            name: row.name,
+            class_name: row.class_name,
+            output_shapes: row.output_shapes,
+            connected_to: row.connected_to.into_iter().map(connection).collect(),
+            depth: row.depth,
+        }
     });
     ModelSummary {
         name: config.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
