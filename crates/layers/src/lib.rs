@@ -25,7 +25,7 @@ pub use dialect::{
     training_config_to_keras, training_config_to_tfjs, unloadable,
 };
 pub use layers::operators::{
-    OperatorDef, OperatorLayer, OperatorShape, find_operator, is_operator_module,
+    OperatorDef, OperatorLayer, OperatorShape, find_operator, is_operator,
 };
 pub use layers::tfjs::{self, problem as tfjs_problem};
 pub use layers::{all, find};

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::Config;
 use crate::def::Shape;
 use crate::layers::core::input_shape;
-use crate::layers::operators::{find_operator, is_operator_module, operator_shapes};
+use crate::layers::operators::{find_operator, is_operator, operator_shapes};
 use crate::layers::{find, wrappers};
 use crate::variables::{NESTING_MAX, is_model_class, layer_name};
 
@@ -325,13 +325,12 @@ impl<'a> Graph<'a> {
 
 fn entry(layer: &Value) -> Option<Entry<'_>> {
     let config = layer.get("config")?.as_object()?;
-    let module = layer.get("module").and_then(Value::as_str);
     let nodes = layer.get("inbound_nodes").and_then(Value::as_array);
     Some(Entry {
         name: layer_name(layer, config),
         class_name: layer.get("class_name")?.as_str()?,
         config,
-        is_operator: module.is_some_and(is_operator_module),
+        is_operator: layer.as_object().is_some_and(is_operator),
         calls: nodes.map_or(&[][..], Vec::as_slice).iter().map(call).collect(),
         first_call: 0,
     })

@@ -10,9 +10,10 @@ use serde_json::{Map, Value};
 use crate::Config;
 use crate::def::{Sublayer, Variable};
 use crate::layers::find;
+use crate::layers::operators::is_operator;
 
 /// Layers are nested no deeper than this in any real model; a config can nest them without end.
-pub const NESTING_MAX: usize = 64;
+pub(crate) const NESTING_MAX: usize = 64;
 
 /// How a node's name takes part in the names of its weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,6 +154,10 @@ fn model_node(class_name: &str, config: &Map<String, Value>, depth: usize) -> Va
     let children = layers.iter().filter_map(|layer| {
         let class_name = layer.get("class_name")?.as_str()?;
         let inner = layer.get("config")?.as_object()?;
+        // Keras 3 does not count operators among the layers, and they have no weights.
+        if layer.as_object().is_some_and(is_operator) {
+            return None;
+        }
         // A Sequential counts its InputLayer among its layers only when it is asked to store it,
         // which Keras does not do.
         let is_hidden = config.get("input_layers").is_none() && class_name == "InputLayer";

@@ -6,27 +6,10 @@ use serde_json::{Value, json};
 
 use super::calls::{Argument, Call, Tensor};
 use super::json::{Members, text};
+pub(super) use crate::layers::operators::is_operator;
 
 /// Why an operator has no layer of its own.
 const NO_LAYER: &str = "it is an operator (keras.ops) and no layer does the same";
-
-/// Whether a layer of a model is an operator: by its module, or, in HDF5 files, which do not have
-/// it, by its config, which says nothing that all layers say.
-pub(super) fn is_operator(layer: &Members) -> bool {
-    let module = text(layer, "module");
-    if !module.is_empty() {
-        return module.starts_with("keras.src.ops") || module.starts_with("keras.ops");
-    }
-    let Some(config) = layer.get("config").and_then(Value::as_object) else { return false };
-    text(layer, "class_name") != "InputLayer"
-        && !config.contains_key("trainable")
-        && (!config.contains_key("dtype") || text(layer, "class_name") == "Cast")
-        && !config.contains_key("layers")
-        && config.contains_key("name")
-        && layer.get("inbound_nodes").and_then(Value::as_array).is_some_and(|nodes| {
-            !nodes.is_empty() && nodes.iter().all(|node| node.get("args").is_some())
-        })
-}
 
 /// Makes a layer of the operator, with the calls it is to get; `before` takes layers that must
 /// stand before it. Answers what was done, for the report.
@@ -55,7 +38,7 @@ pub(super) fn to_layer(
         before.push(negation(&helper, tensor));
         *tensor = Tensor { layer: helper, node: 0, index: 0, ..tensor.clone() };
     }
-    let what = format!("the operator {class_name} is a {} layer now", layer.class_name);
+    let what = format!("the operator {class_name} is the layer {} now", layer.class_name);
     let mut config = json!({"name": name, "trainable": true, "dtype": "float32"});
     if let (Value::Object(all), Value::Object(own)) = (&mut config, layer.config) {
         all.extend(own);

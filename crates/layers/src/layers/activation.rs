@@ -4,7 +4,7 @@ use crate::Config;
 use crate::def::{LayerDef, Tfjs, Variable};
 
 /// The family's definitions.
-pub const LAYERS: &[LayerDef] = &[
+pub(crate) const LAYERS: &[LayerDef] = &[
     // Its function is checked with all other activations.
     LayerDef { class_name: "Activation", ..LayerDef::SHAPE_KEEPING },
     LayerDef { class_name: "ReLU", tfjs: Tfjs::Checks(relu), ..LayerDef::SHAPE_KEEPING },

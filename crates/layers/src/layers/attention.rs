@@ -7,7 +7,7 @@ use crate::layers::shapes::one;
 const ATTENTION: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEPING };
 
 /// The family's definitions.
-pub const LAYERS: &[LayerDef] = &[
+pub(crate) const LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "Attention",
         variables: |config| {
@@ -30,7 +30,10 @@ pub const LAYERS: &[LayerDef] = &[
     },
     LayerDef {
         class_name: "MultiHeadAttention",
-        sublayers: |config| projections(config, ""),
+        // Keras 2, whose configs have `query_shape`, has no public attributes.
+        sublayers: |config| {
+            projections(config, if config.get("query_shape").is_some() { "_" } else { "" })
+        },
         output_shapes: multi_head,
         ..ATTENTION
     },

@@ -22,7 +22,7 @@ const SEPARABLE: LayerDef = LayerDef {
 };
 
 /// The family's definitions.
-pub const LAYERS: &[LayerDef] = &[
+pub(crate) const LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "Conv1D",
         aliases: &["Convolution1D"],

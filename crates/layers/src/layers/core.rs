@@ -10,7 +10,7 @@ const UNKNOWN: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEP
 const PROGRAM: LayerDef = LayerDef { output_shapes: |_, _| None, holds_program: true, ..UNKNOWN };
 
 /// The family's definitions.
-pub const LAYERS: &[LayerDef] = &[
+pub(crate) const LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "InputLayer",
         output_shapes: |config, _| one(input_shape(config)?),

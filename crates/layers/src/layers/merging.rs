@@ -8,7 +8,7 @@ const ELEMENTWISE: LayerDef =
     LayerDef { output_shapes: elementwise_shapes, ..LayerDef::SHAPE_KEEPING };
 
 /// The family's definitions.
-pub const LAYERS: &[LayerDef] = &[
+pub(crate) const LAYERS: &[LayerDef] = &[
     LayerDef { class_name: "Add", ..ELEMENTWISE },
     LayerDef { class_name: "Subtract", tfjs: Tfjs::Unknown, ..ELEMENTWISE },
     LayerDef { class_name: "Multiply", ..ELEMENTWISE },

@@ -5,23 +5,23 @@ use std::sync::OnceLock;
 
 use crate::LayerDef;
 
-pub mod activation;
-pub mod attention;
-pub mod convolutional;
-pub mod core;
-pub mod locally_connected;
-pub mod merging;
-pub mod normalization;
-pub mod operators;
-pub mod pooling;
-pub mod preprocessing;
-pub mod recurrent;
-pub mod regularization;
-pub mod reshaping;
+pub(crate) mod activation;
+pub(crate) mod attention;
+pub(crate) mod convolutional;
+pub(crate) mod core;
+pub(crate) mod locally_connected;
+pub(crate) mod merging;
+pub(crate) mod normalization;
+pub(crate) mod operators;
+pub(crate) mod pooling;
+pub(crate) mod preprocessing;
+pub(crate) mod recurrent;
+pub(crate) mod regularization;
+pub(crate) mod reshaping;
 pub(crate) mod shapes;
 pub mod tfjs;
 pub(crate) mod weights;
-pub mod wrappers;
+pub(crate) mod wrappers;
 
 /// The families, in the order of Keras' documentation.
 const FAMILIES: &[&[LayerDef]] = &[

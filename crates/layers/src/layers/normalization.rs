@@ -7,7 +7,7 @@ use crate::layers::weights::switched;
 
 /// The family's definitions. `SpectralNormalization` is with the wrappers, `Normalization` with
 /// the preprocessing layers.
-pub const LAYERS: &[LayerDef] = &[
+pub(crate) const LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "BatchNormalization",
         aliases: &["BatchNormalizationV1", "BatchNormalizationV2", "SyncBatchNormalization"],

@@ -4,6 +4,8 @@
 //! their own: what tells them apart is the `module` beside the `class_name`, `keras.src.ops.numpy`.
 //! They have no weights. TensorFlow.js has none of them.
 
+use serde_json::{Map, Value};
+
 use crate::def::Shape;
 use crate::layers::shapes::broadcast;
 
@@ -53,14 +55,23 @@ pub fn find_operator(class_name: &str) -> Option<OperatorDef> {
     Some(OperatorDef { class_name, shape, layer: as_layer(class_name) })
 }
 
-/// True for the `module` of an operator, as opposed to a layer's.
-pub fn is_operator_module(module: &str) -> bool {
-    module
-        .strip_prefix("keras.src.ops")
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        || module
-            .strip_prefix("keras.ops")
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+/// True for an entry of a model's `layers` that is an operator: by its `module`, or, in HDF5 files,
+/// which do not have that, by its config, which lacks what all layers say of themselves.
+pub fn is_operator(layer: &Map<String, Value>) -> bool {
+    let text = |key| layer.get(key).and_then(Value::as_str).unwrap_or_default();
+    let module = text("module");
+    if !module.is_empty() {
+        return module.starts_with("keras.src.ops.") || module.starts_with("keras.ops.");
+    }
+    let Some(config) = layer.get("config").and_then(Value::as_object) else { return false };
+    text("class_name") != "InputLayer"
+        && !config.contains_key("trainable")
+        && (!config.contains_key("dtype") || text("class_name") == "Cast")
+        && !config.contains_key("layers")
+        && config.contains_key("name")
+        && layer.get("inbound_nodes").and_then(Value::as_array).is_some_and(|nodes| {
+            !nodes.is_empty() && nodes.iter().all(|node| node.get("args").is_some())
+        })
 }
 
 /// Shapes of an operator's outputs where its inputs alone tell them.
@@ -448,6 +459,8 @@ const OPTIONS: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -459,8 +472,22 @@ mod tests {
             }
         }
         assert_eq!(find_operator("Dense"), None);
-        assert!(is_operator_module("keras.src.ops.numpy"));
-        assert!(!is_operator_module("keras.src.opsen"));
-        assert!(!is_operator_module("keras.layers"));
+        let cases = [
+            (json!({"class_name": "Add", "module": "keras.src.ops.numpy"}), true),
+            (json!({"class_name": "Add", "module": "keras.layers"}), false),
+            (
+                json!({"class_name": "Add", "config": {"name": "add"},
+                    "inbound_nodes": [{"args": []}]}),
+                true,
+            ),
+            (
+                json!({"class_name": "Add", "config": {"name": "add", "trainable": true},
+                    "inbound_nodes": [{"args": []}]}),
+                false,
+            ),
+        ];
+        for (layer, expected) in cases {
+            assert_eq!(is_operator(layer.as_object().unwrap()), expected, "{layer}");
+        }
     }
 }

@@ -30,7 +30,7 @@ const ADAPTIVE: LayerDef =
     LayerDef { output_shapes: adaptive, tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEPING };
 
 /// The family's definitions.
-pub const LAYERS: &[LayerDef] = &[
+pub(crate) const LAYERS: &[LayerDef] = &[
     LayerDef { class_name: "MaxPooling1D", aliases: &["MaxPool1D"], ..POOL_1D },
     LayerDef { class_name: "MaxPooling2D", aliases: &["MaxPool2D"], ..POOL_2D },
     LayerDef { class_name: "MaxPooling3D", aliases: &["MaxPool3D"], ..POOL_3D },

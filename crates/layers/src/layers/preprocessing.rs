@@ -28,7 +28,7 @@ const HASHED: LayerDef = LayerDef {
 };
 
 /// The family's definitions; layers that only change an image's values are in [`IMAGE_LAYERS`].
-pub const LAYERS: &[LayerDef] = &[
+pub(crate) const LAYERS: &[LayerDef] = &[
     LayerDef { class_name: "Rescaling", ..LayerDef::SHAPE_KEEPING },
     LayerDef {
         class_name: "Resizing",
@@ -73,6 +73,15 @@ pub const LAYERS: &[LayerDef] = &[
     },
     LayerDef {
         class_name: "Discretization",
+        // Keras 2, whose config says `trainable`, keeps what it counted of the data as a weight.
+        variables: |config| {
+            let is_counted = config.get("trainable").is_some()
+                && config.get("num_bins").is_some()
+                && config
+                    .get("bin_boundaries")
+                    .is_none_or(|bounds| *bounds == Value::Array(vec![]));
+            is_counted.then(|| Variable::fixed("summary")).into_iter().collect()
+        },
         output_shapes: |config, inputs| encoded(inputs, mode(config, "int"), n_bins(config)),
         ..UNKNOWN
     },
@@ -100,7 +109,7 @@ pub const LAYERS: &[LayerDef] = &[
 
 /// Layers that change the values of an image, most of them only while training. TensorFlow.js has
 /// none of them.
-pub const IMAGE_LAYERS: &[LayerDef] = &[
+pub(crate) const IMAGE_LAYERS: &[LayerDef] = &[
     LayerDef { class_name: "AugMix", ..UNKNOWN },
     LayerDef { class_name: "AutoContrast", ..UNKNOWN },
     LayerDef { class_name: "ContrastLimitedAdaptiveHistogramEqualization", ..UNKNOWN },
@@ -190,13 +199,18 @@ fn vocabulary_size(config: &Config<'_>) -> Option<Dim> {
 fn vectorized(config: &Config<'_>, inputs: &[Shape]) -> Option<Vec<Shape>> {
     let input = inputs.first()?;
     let batch = *input.first()?;
-    let depth = || {
-        if config.flag("pad_to_max_tokens", false) { config.size("max_tokens") } else { None }
-    };
-    match mode(config, "int") {
-        "int" => one(vec![batch, config.size("output_sequence_length")]),
-        _ => one(vec![batch, depth()]),
+    if mode(config, "int") == "int" {
+        return one(vec![batch, config.size("output_sequence_length")]);
     }
+    let depth = vocabulary_size(config)?;
+    // Keras 2 takes the last dim away when it splits words, Keras 3 puts one behind it.
+    let is_keras2 = config.text("dtype") == Some("string");
+    if is_keras2 || config.get("split").is_none() {
+        return one(vec![batch, depth]);
+    }
+    let mut shape = input.clone();
+    shape.push(depth);
+    one(shape)
 }
 
 fn mel_spectrogram(config: &Config<'_>, inputs: &[Shape]) -> Option<Vec<Shape>> {
@@ -217,7 +231,10 @@ fn stft_spectrogram(config: &Config<'_>, inputs: &[Shape]) -> Option<Vec<Shape>>
     let step = config.size("frame_step").or_else(|| length.checked_div(2))?;
     let window = Window { size: length, stride: step, dilation: 1 };
     let frames = window.slide(samples, config.text("padding").unwrap_or("valid"))?;
-    let bins = config.size("fft_length").unwrap_or(length) / 2;
+    let bins = match config.size("fft_length") {
+        Some(given) => given / 2,
+        None => length.checked_next_power_of_two()? / 2,
+    };
     let parts = if config.text("mode") == Some("stft") { 2 } else { 1 };
     let bins = bins.checked_add(1)?.checked_mul(parts)?;
     one(match (config.flag("expand_dims", false), is_first) {

@@ -23,7 +23,7 @@ const CONV: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEPING
 const CUDNN: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEPING };
 
 /// The family's definitions.
-pub const LAYERS: &[LayerDef] = &[
+pub(crate) const LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "LSTM",
         aliases: &["UnifiedLSTM"],
@@ -119,8 +119,7 @@ fn is_cell(class_name: &str) -> bool {
 pub(crate) fn is_sequence_class(class_name: &str) -> bool {
     match crate::layers::find(class_name) {
         Some(def) => {
-            LAYERS.iter().any(|own| std::ptr::eq(own, def)) && !is_cell(class_name)
-                || matches!(def.class_name, "LSTM" | "GRU" | "SimpleRNN" | "RNN")
+            LAYERS.iter().any(|own| own.class_name == def.class_name) && !is_cell(class_name)
         }
         None => !crate::variables::is_model_class(class_name),
     }

@@ -8,7 +8,7 @@ use crate::def::{LayerDef, Tfjs};
 const TRAINING_ONLY: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEPING };
 
 /// The family's definitions.
-pub const LAYERS: &[LayerDef] = &[
+pub(crate) const LAYERS: &[LayerDef] = &[
     LayerDef { class_name: "Dropout", ..LayerDef::SHAPE_KEEPING },
     LayerDef { class_name: "SpatialDropout1D", ..LayerDef::SHAPE_KEEPING },
     LayerDef { class_name: "SpatialDropout2D", ..TRAINING_ONLY },

@@ -5,7 +5,7 @@ use crate::def::{LayerDef, Shape, Tfjs};
 use crate::layers::shapes::{Dim, map_dim, map_spatial, one, pairs, product};
 
 /// The family's definitions.
-pub const LAYERS: &[LayerDef] = &[
+pub(crate) const LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "Flatten",
         output_shapes: flattened,

@@ -14,11 +14,6 @@ pub(crate) fn one(shape: Shape) -> Option<Vec<Shape>> {
     Some(vec![shape])
 }
 
-/// The rule of layers that keep the shape of their (first) input.
-pub(crate) fn same(_: &Config<'_>, inputs: &[Shape]) -> Option<Vec<Shape>> {
-    one(inputs.first()?.clone())
-}
-
 /// True for the layout `[batch, channels, ...]`.
 pub(crate) fn is_channels_first(config: &Config<'_>) -> bool {
     config.text("data_format") == Some("channels_first")

@@ -8,7 +8,7 @@ use crate::layers::recurrent::is_sequence_class;
 use crate::summary::call_layer;
 
 /// The family's definitions.
-pub const LAYERS: &[LayerDef] = &[
+pub(crate) const LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "TimeDistributed",
         sublayers: |config| inner_layer(config, None),
@@ -113,31 +113,40 @@ fn direction<'a>(config: &Config<'a>, side: &str) -> Option<Sublayer<'a>> {
 }
 
 fn both_directions(config: &Config<'_>, inputs: &[Shape]) -> Option<Vec<Shape>> {
-    let (class_name, inner) = class_and_config(config.object("layer")?)?;
-    if !is_sequence_class(class_name) {
-        return None;
-    }
-    let def = crate::layers::find(class_name)?;
-    let mut states = (def.output_shapes)(&Config::new(inner), inputs.get(..1)?)?;
-    if states.is_empty() {
-        return None;
-    }
-    let mut output = states.remove(0);
+    let side = |key| {
+        let (class_name, inner) = class_and_config(config.object(key)?)?;
+        let def = crate::layers::find(class_name).filter(|_| is_sequence_class(class_name))?;
+        (def.output_shapes)(&Config::new(inner), inputs.get(..1)?)
+    };
+    let (forward, states) = split_first(side("layer")?)?;
+    let (backward, back_states) = match config.object("backward_layer") {
+        Some(_) => split_first(side("backward_layer")?)?,
+        None => (forward.clone(), states.clone()),
+    };
     // The key is there and null for two outputs that are not merged.
     let mode = match config.members().get("merge_mode") {
         None => Some("concat"),
         Some(mode) => mode.as_str(),
     };
-    if mode == Some("concat") {
-        let last = output.last_mut()?;
-        *last = match *last {
-            Some(dim) => Some(dim.checked_mul(2)?),
-            None => None,
-        };
-    }
-    let copies = if mode.is_none() { 2 } else { 1 };
-    let both_states = states.iter().chain(&states).cloned();
-    Some(vec![output; copies].into_iter().chain(both_states).collect())
+    let outputs = match mode {
+        None => vec![forward, backward],
+        Some("concat") => {
+            let mut output = forward;
+            let (last, more) = (output.last_mut()?, *backward.last()?);
+            *last = match (*last, more) {
+                (Some(dim), Some(more)) => Some(dim.checked_add(more)?),
+                _ => None,
+            };
+            vec![output]
+        }
+        Some(_) => vec![forward],
+    };
+    Some(outputs.into_iter().chain(states).chain(back_states).collect())
+}
+
+fn split_first(shapes: Vec<Shape>) -> Option<(Shape, Vec<Shape>)> {
+    let mut shapes = shapes.into_iter();
+    Some((shapes.next()?, shapes.collect()))
 }
 
 fn inner_check(config: &Config<'_>) -> Result<(), String> {
