@@ -9,13 +9,16 @@ use tensorferry_diagnostics::{Problem, Problems};
 use tensorferry_layers::{
     BoundWeight, Converted, LayersModel, WeightsOnly, tfjs_resolves, to_tfjs, unloadable,
 };
-use tensorferry_store::{Package, Part};
+use tensorferry_store::{Package, Part, SourceRef};
 use tensorferry_tfjs_files::{Format, ModelJson, NamedTensor, plan};
 
 use crate::hashed::hash_names;
 use crate::keras_h5::{tree_of, zip_leaves};
 use crate::weights::Preparer;
 use crate::written::{TfjsOptions, Written};
+
+/// The archive beside `model.json` that holds vocabularies and other files of the model.
+const ASSETS: &str = "assets.zip";
 
 /// Writes the model for `tf.loadLayersModel`: the config in the form that TensorFlow.js 4.22
 /// loads, weights named `<layer>/<variable>`, layers in the byte order of their names (as the
@@ -33,10 +36,7 @@ pub fn tfjs_layers(model: &LayersModel, options: &TfjsOptions) -> Result<Written
     json.generated_by = model.keras_version.as_ref().map(|version| format!("keras v{version}"));
     let metadata = merged(&model.metadata, &options.metadata);
     json.user_defined_metadata = (!metadata.is_empty()).then(|| Value::Object(metadata));
-    for (name, _) in &model.assets {
-        written.dropped.push(format!("`{name}`: TensorFlow.js layers models have no assets"));
-    }
-    finish(json, groups, options, written)
+    finish(json, groups, &model.assets, options, written)
 }
 
 /// Writes weights without a model: a manifest whose topology is `null`.
@@ -57,13 +57,15 @@ pub fn tfjs_weights(weights: &WeightsOnly, options: &TfjsOptions) -> Result<Writ
     json.user_defined_metadata =
         (!options.metadata.is_empty()).then(|| Value::Object(options.metadata.clone()));
     let groups = split(groups, options);
-    finish(json, groups, options, written)
+    finish(json, groups, &[], options, written)
 }
 
-/// Plans the files and puts `model.json` last.
+/// Plans the files and puts `model.json` last. Assets go into one archive of a fixed name, as the
+/// reference packs those of decision forests: no name from a model becomes an output path.
 pub(crate) fn finish(
     mut json: ModelJson,
     groups: Vec<Vec<NamedTensor>>,
+    assets: &[(String, SourceRef)],
     options: &TfjsOptions,
     mut written: Written,
 ) -> Result<Written, Problems> {
@@ -74,6 +76,12 @@ pub(crate) fn finish(
     json.converted_by = Some(options.converted_by.clone());
     json.weights_manifest = plan.groups;
     let mut parts = plan.parts;
+    if !assets.is_empty() {
+        let content = tensorferry_archive::write(assets)
+            .map_err(|e| Problem::input(e.to_string()).at(ASSETS))?;
+        parts.push(Part::file(ASSETS, content));
+        written.kept.push(format!("{} assets, in {ASSETS}", assets.len()));
+    }
     parts.push(Part::file("model.json", Arc::new(Bytes::from(json.to_bytes()))));
     written.package = Package { parts, is_single_file: false };
     Ok(written)

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 use tensorferry_diagnostics::{Problem, Problems};
+use tensorferry_store::SourceRef;
 use tensorferry_tfjs_files::{Format, ModelJson, NamedTensor, StoredWeight};
 
 use crate::tfjs_layers::{finish, merged};
@@ -19,6 +20,7 @@ use crate::written::{TfjsOptions, Written};
 pub fn tfjs_rewrite(
     json: &ModelJson,
     weights: &[StoredWeight],
+    assets: &[(String, SourceRef)],
     options: &TfjsOptions,
 ) -> Result<Written, Problems> {
     let mut written = Written::default();
@@ -77,7 +79,7 @@ pub fn tfjs_rewrite(
     note_kept(&json, weights, &mut written);
     // Names and hashes of the files before are no longer true.
     json.extra.shift_remove("weightFiles");
-    finish(json, groups, options, written)
+    finish(json, groups, assets, options, written)
 }
 
 /// Weights of one group of the input stay together; with `split_weights_by_layer` those of one

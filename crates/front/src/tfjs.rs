@@ -1,12 +1,15 @@
 //! `model.json` of TensorFlow.js with its shards: layers models, graph models, weights alone.
 
+use std::sync::Arc;
+
 use serde_json::Value;
+use tensorferry_archive::Archive;
 use tensorferry_diagnostics::{Problem, Problems};
 use tensorferry_json::NonFinite;
 use tensorferry_layers::{
     Dialect, LayersModel, Location, StoredWeight, VarNode, bind_flat, training_config_to_keras,
 };
-use tensorferry_store::{Store, is_contained, read_all};
+use tensorferry_store::{BlobSource, SourceRef, Store, StoreError, is_contained, read_all};
 use tensorferry_tfjs_files::{Format, ModelJson, read_weights};
 
 use crate::errors;
@@ -20,6 +23,8 @@ pub struct TfjsModel {
     pub json: ModelJson,
     /// The weights in the manifest's order.
     pub weights: Vec<tensorferry_tfjs_files::StoredWeight>,
+    /// The files in `assets.zip`, by path.
+    pub assets: Vec<(String, SourceRef)>,
 }
 
 /// Reads the model whose `model.json` is called `file`.
@@ -59,7 +64,28 @@ pub(crate) fn read(store: &dyn Store, file: &str) -> Result<(Source, Summary), P
     summary.facts.extend(text("convertedBy", json.converted_by.as_deref()));
     let keras_version = json.topology.get("keras_version").and_then(Value::as_str);
     summary.facts.extend(text("keras_version", keras_version));
-    Ok((Source::Tfjs(Box::new(TfjsModel { file: file.to_owned(), json, weights })), summary))
+    let assets = assets(store, &format!("{folder}assets.zip"))?;
+    let model = TfjsModel { file: file.to_owned(), json, weights, assets };
+    Ok((Source::Tfjs(Box::new(model)), summary))
+}
+
+/// The files of the archive that we and the reference put beside `model.json`; none when it is
+/// not there.
+fn assets(store: &dyn Store, name: &str) -> Result<Vec<(String, SourceRef)>, Problem> {
+    let blob = match store.open(name) {
+        Ok(blob) => blob,
+        Err(StoreError::NotFound(_)) => return Ok(Vec::new()),
+        Err(error) => return Err(errors::store(&error)),
+    };
+    let problem = |e: tensorferry_archive::Error| Problem::input(e.to_string()).in_file(name);
+    let archive = Archive::open(blob, &tensorferry_archive::Limits::default()).map_err(problem)?;
+    let names = archive.names().filter(|entry| !entry.ends_with('/'));
+    names
+        .map(|entry| {
+            let blob = archive.open_entry(entry).map_err(problem)?;
+            Ok((entry.to_owned(), Arc::new(BlobSource(blob)) as SourceRef))
+        })
+        .collect()
 }
 
 impl TfjsModel {
@@ -126,7 +152,7 @@ impl TfjsModel {
                 Some(Value::Object(members)) => members.clone(),
                 _ => serde_json::Map::new(),
             },
-            assets: Vec::new(),
+            assets: self.assets.clone(),
         };
         Ok((model, summary))
     }

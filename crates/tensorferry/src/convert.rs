@@ -152,7 +152,7 @@ fn from_tfjs(
     let output = target(options, own);
     let written = match output {
         output if output == own => {
-            tfjs_rewrite(&model.json, &model.weights, &tfjs_options(options)?)?
+            tfjs_rewrite(&model.json, &model.weights, &model.assets, &tfjs_options(options)?)?
         }
         OutputFormat::Keras | OutputFormat::KerasKeras => {
             let (layers, more) = model.to_layers()?;

@@ -1,10 +1,13 @@
 //! A Keras SavedModel's layers as stored layers, bound to the config's variables.
 
+use std::sync::Arc;
+
 use tensorferry_diagnostics::{Problem, Problems};
 use tensorferry_layers::{Dialect, LayersModel, StoredLayer, StoredWeight, VarNode, bind};
-use tensorferry_store::Store;
+use tensorferry_store::{BlobSource, SourceRef, Store};
 
 use super::{KerasSavedModel, SavedLayer, SavedVariable, read_keras_saved_model};
+use crate::errors;
 use crate::keras_h5::facts;
 use crate::source::Summary;
 
@@ -49,9 +52,25 @@ pub(crate) fn read_layers(
         weights: bound.weights,
         optimizer: Vec::new(),
         metadata: serde_json::Map::new(),
-        assets: Vec::new(),
+        assets: assets(store, name)?,
     };
     Ok((model, summary))
+}
+
+/// The files in the folder's `assets/`: vocabularies of lookup layers.
+fn assets(store: &dyn Store, name: &str) -> Result<Vec<(String, SourceRef)>, Problem> {
+    let folder = name.rfind('/').map_or("", |slash| name.get(..=slash).unwrap_or_default());
+    let entries = store.list().map_err(|e| errors::store(&e))?;
+    let names = entries.iter().filter_map(|entry| {
+        let inner = entry.name.strip_prefix(folder)?;
+        inner.starts_with("assets/").then_some((entry.name.as_str(), inner))
+    });
+    names
+        .map(|(path, inner)| {
+            let blob = store.open(path).map_err(|e| errors::store(&e))?;
+            Ok((inner.to_owned(), Arc::new(BlobSource(blob)) as SourceRef))
+        })
+        .collect()
 }
 
 /// The weights of a layer in the order of Keras' `layer.weights`: trained ones first, also when the
