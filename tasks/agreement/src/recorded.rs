@@ -7,9 +7,12 @@ use serde_json::{Value, json};
 use tensorferry_conformance::manifest::{ArrayRef, Call, Case};
 use tensorferry_conformance::npy::{Array, io_of};
 
-/// Keras computes these models in half precision, TensorFlow.js in single: they may differ by one
-/// unit in the last place of a half.
+/// Keras computes some models in half precision, TensorFlow.js in single: they may differ by one
+/// unit in the last place of a half. Also what float16 and uint16 weights may cost.
 const HALF_TOLERANCE: f64 = 1.0 / 1024.0;
+
+/// What 8-bit weights may cost: five steps of the 255 that a code has.
+const UINT8_TOLERANCE: f64 = 5.0 / 255.0;
 
 /// The recorded calls of a case, and how far a result may be from them.
 pub fn calls_of(case: &Case) -> Value {
@@ -21,10 +24,22 @@ pub fn calls_of(case: &Case) -> Value {
     if let Some(difference) = reference_difference(case, &calls, &io) {
         entry["reference_difference"] = json!(difference);
     }
-    if case.model.as_deref().is_some_and(|model| model.contains("float16_policy")) {
-        entry["tolerance"] = json!(HALF_TOLERANCE);
+    if let Some(tolerance) = tolerance(case) {
+        entry["tolerance"] = json!(tolerance);
     }
     entry
+}
+
+/// The bound of a case that is not held to the usual one.
+fn tolerance(case: &Case) -> Option<f64> {
+    let has = |prefixes: &[&str]| {
+        case.args.iter().any(|arg| prefixes.iter().any(|prefix| arg.starts_with(prefix)))
+    };
+    if has(&["--quantize_uint8", "--quantization_bytes=1"]) {
+        return Some(UINT8_TOLERANCE);
+    }
+    let in_half = case.tolerance.is_some_and(|tolerance| tolerance.rtol >= 0.01);
+    (in_half || has(&["--quantize_", "--quantization_bytes"])).then_some(HALF_TOLERANCE)
 }
 
 fn call_json(call: &Call, io: &BTreeMap<String, Array>) -> Value {

@@ -45,6 +45,17 @@ pub struct Case {
     pub why: Option<String>,
     /// What TensorFlow.js 4.22 did with the reference's output.
     pub tfjs: Option<TfjsVerdict>,
+    /// How far a runtime may be from Keras, as the oracle judged.
+    pub tolerance: Option<Tolerance>,
+}
+
+/// Relative and absolute tolerance of a case.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Tolerance {
+    /// Relative; 0.01 where Keras computes in half precision.
+    pub rtol: f64,
+    /// Absolute.
+    pub atol: f64,
 }
 
 /// What a good tool does with a case.
