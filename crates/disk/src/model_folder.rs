@@ -13,6 +13,8 @@ use crate::fs::{Fs, Kind, again};
 
 /// The file that names all others; renaming it is what commits a model in place.
 pub(crate) const MODEL_JSON: &str = "model.json";
+/// The archive of a model's vocabularies and other files.
+const ASSETS: &str = "assets.zip";
 /// The limit on JSON that is read anywhere in this project.
 const MODEL_JSON_LEN_MAX: u64 = 256 << 20;
 
@@ -49,7 +51,7 @@ pub(crate) fn look<F: Fs>(fs: &F, dir: &Path) -> io::Result<Content> {
     for name in &names {
         let is_known = name
             .to_str()
-            .is_some_and(|name| name == MODEL_JSON || shards.contains(name) || is_shard_name(name));
+            .is_some_and(|name| name == MODEL_JSON || name == ASSETS || shards.contains(name) || is_shard_name(name));
         let kind = again(|| fs.look(&dir.join(name)))?.map(|seen| seen.kind);
         // A link to the model's file is the user's arrangement: commit in place and keep the rest.
         let is_file = kind.is_none_or(|kind| kind == Kind::File);
