@@ -1,5 +1,7 @@
 //! Attributes and their values.
 
+use std::collections::HashSet;
+
 use hdf5_reader::btree_v2::BTreeV2Record;
 use hdf5_reader::io::Cursor;
 use hdf5_reader::messages::HdfMessage;
@@ -110,13 +112,13 @@ pub(crate) fn read_messages(
             _ => {}
         }
     }
-    for (i, attribute) in all.iter().enumerate() {
-        let name = &attribute.name;
+    let mut seen = HashSet::new();
+    for attribute in &all {
+        let name = attribute.name.as_str();
         if name.len() > Limits::NAME_LEN_MAX {
             return Err(Error::limit(path, "an attribute with a name that is too long"));
         }
-        // Few attributes are the rule; the bound keeps the search from becoming quadratic.
-        if i < 1024 && all.iter().take(i).any(|earlier| earlier.name == *name) {
+        if !seen.insert(name) {
             return Err(Error::malformed(path, format!("the attribute `{name}` is there twice")));
         }
     }
