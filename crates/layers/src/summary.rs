@@ -14,9 +14,9 @@ use crate::layers::operators::{find_operator, is_operator, operator_shapes};
 use crate::layers::{find, wrappers};
 use crate::variables::{NESTING_MAX, is_model_class, layer_name};
 
-/// Tensors that one table may compute shapes for, over all nested calls. Real models have some
+/// Layers that one table may look at and call, over all calls of nested models. Real models have some
 /// thousands; a config of nested models that call each other twice asks for any number.
-const CALLS_MAX: usize = 1_000_000;
+const CALLS_MAX: usize = 200_000;
 
 /// TensorFlow has no tensors of higher rank than 32 in files that we read.
 const RANK_MAX: usize = 32;
@@ -196,7 +196,11 @@ impl<'a> Graph<'a> {
         } else {
             graph.begin_sequential(config, inputs);
         }
-        graph.run(work, depth);
+        // Looking at a layer is work too, even where it is never called.
+        if let Some(left) = work.calls_left.checked_sub(graph.entries.len()) {
+            work.calls_left = left;
+            graph.run(work, depth);
+        }
         graph
     }
 

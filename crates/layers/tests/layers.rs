@@ -2,13 +2,16 @@
 //!
 //! The data was written by `keras_layers.py` beside this file with Keras 2.15 and Keras 3.15.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test may panic as the test may")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use flate2::read::GzDecoder;
 use serde_json::{Map, Value, json};
 use tensorferry_layers::{
-    Config, Leaf, Shape, VarNode, find, find_operator, is_model_class, layer_rows, tfjs_problem,
+    Config, Dialect, Leaf, Shape, VarNode, find, find_operator, is_model_class, layer_rows,
+    tfjs_problem, to_tfjs, unloadable,
 };
 
 /// Classes of `keras.layers` that are no layers of a model.
@@ -334,4 +337,278 @@ fn shapes_inside_keras2_models_are_those_of_keras() {
         }
     }
     report(checked, 400, &problems);
+}
+
+/// What TensorFlow.js 4.22 does not load or computes otherwise, as running it on the reference
+/// converter's output showed; every other Keras 2 model of the data loads there and computes what
+/// Keras computes.
+const NOT_IN_TFJS: &[(&str, &str)] = &[
+    ("k2_act_exponential", "Activation: activation=exponential is not known"),
+    ("k2_additive_attention", "AdditiveAttention: TensorFlow.js has no such layer"),
+    ("k2_advanced_activations", "ELU: alpha=0.699999988079071 is not implemented"),
+    ("k2_attention", "Attention: TensorFlow.js has no such layer"),
+    ("k2_augmentation", "RandomFlip: TensorFlow.js has no such layer"),
+    ("k2_augmentation", "RandomRotation: TensorFlow.js has no such layer"),
+    ("k2_augmentation", "RandomZoom: TensorFlow.js has no such layer"),
+    (
+        "k2_batchnorm_axes",
+        "BatchNormalization: axis=1 computes other values, only the last axis is right",
+    ),
+    ("k2_bidirectional_layers", "Bidirectional: a backward_layer with another `units` is ignored"),
+    (
+        "k2_category_encoding",
+        "CategoryEncoding: TensorFlow.js changes the shape that its input is checked against",
+    ),
+    ("k2_center_crop", "CenterCrop: TensorFlow.js takes other pixels, if it runs"),
+    ("k2_conv1d_transpose", "Conv1DTranspose: TensorFlow.js has no such layer"),
+    ("k2_conv1d_variants", "Conv1D: padding=causal is not implemented"),
+    ("k2_conv2d_groups", "Conv2D: groups=2 is not implemented"),
+    ("k2_custom_layer", "oracle>Scale: it is a custom layer"),
+    ("k2_depthwise_conv1d", "DepthwiseConv1D: TensorFlow.js has no such layer"),
+    ("k2_depthwise_separable", "DepthwiseConv2D: dilation_rate=[2, 2] is ignored by TensorFlow.js"),
+    ("k2_discretization", "Discretization: TensorFlow.js has no such layer"),
+    ("k2_einsum_dense", "EinsumDense: TensorFlow.js has no such layer"),
+    ("k2_groupnorm", "GroupNormalization: TensorFlow.js has no such layer"),
+    ("k2_gru", "GRU: reset_after=true is not implemented"),
+    ("k2_hashing", "Hashing: TensorFlow.js has no such layer"),
+    ("k2_integer_lookup", "InputLayer: dtype=int64 is not known"),
+    ("k2_integer_lookup", "IntegerLookup: TensorFlow.js has no such layer"),
+    ("k2_lambda_layer", "Lambda: it holds Python code, which is never run"),
+    ("k2_locally_connected", "LocallyConnected1D: TensorFlow.js has no such layer"),
+    ("k2_mha", "MultiHeadAttention: TensorFlow.js has no such layer"),
+    ("k2_mha_causal", "MultiHeadAttention: TensorFlow.js has no such layer"),
+    ("k2_normalization", "Normalization: TensorFlow.js has no such layer"),
+    ("k2_pooling_global3d", "GlobalMaxPooling3D: TensorFlow.js has no such layer"),
+    ("k2_pooling_global3d", "GlobalAveragePooling3D: TensorFlow.js has no such layer"),
+    ("k2_random_width", "RandomWidth: TensorFlow.js fails on every input of it"),
+    ("k2_relu_options", "ReLU: negative_slope=0.20000000298023224 is ignored by TensorFlow.js"),
+    ("k2_reshaping_more", "ZeroPadding1D: TensorFlow.js has no such layer"),
+    ("k2_reshaping_more", "Cropping1D: TensorFlow.js has no such layer"),
+    ("k2_reshaping_more", "UpSampling1D: TensorFlow.js has no such layer"),
+    ("k2_reshaping_more", "UpSampling2D: interpolation=bilinear computes other values"),
+    ("k2_reshaping_more", "ZeroPadding3D: TensorFlow.js has no such layer"),
+    ("k2_reshaping_more", "Cropping3D: TensorFlow.js has no such layer"),
+    ("k2_reshaping_more", "UpSampling3D: TensorFlow.js has no such layer"),
+    ("k2_resizing", "Resizing: TensorFlow.js fails on every input of it"),
+    ("k2_resizing_crop", "Resizing: TensorFlow.js fails on every input of it"),
+    ("k2_separable_conv1d", "SeparableConv1D: TensorFlow.js has no such layer"),
+    ("k2_spatial_dropout", "ActivityRegularization: TensorFlow.js has no such layer"),
+    ("k2_string_lookup", "StringLookup: TensorFlow.js has no such layer"),
+    ("k2_string_lookup_embedding", "StringLookup: TensorFlow.js has no such layer"),
+    ("k2_text_vectorization", "TextVectorization: TensorFlow.js has no such layer"),
+    ("k2_tf_op_lambda", "TFOpLambda: it is a TensorFlow operator and not a layer"),
+    ("k2_tf_op_lambda", "SlicingOpLambda: it is a TensorFlow operator and not a layer"),
+    ("k2_transformer_block", "MultiHeadAttention: TensorFlow.js has no such layer"),
+    ("k2_unit_norm", "UnitNormalization: TensorFlow.js has no such layer"),
+    ("k2_upsampling_bilinear", "UpSampling2D: interpolation=bilinear computes other values"),
+    ("k2_zero_padding1d", "ZeroPadding1D: TensorFlow.js has no such layer"),
+];
+
+/// What TensorFlow.js 4.22 does not load or computes otherwise as the reference converter writes it,
+/// and does as our dialect conversion writes it.
+const REPAIRED_FOR_TFJS: &[&str] = &[
+    "k2_dense_regularized",
+    "k2_depthwise_separable",
+    "k2_float16_weights",
+    "k2_float64_weights",
+    "k2_merge_subtract",
+    "k2_mobilenet_like",
+    "k2_multi_io_dict",
+    "k2_passthrough_output",
+    "k2_pooling_keepdims",
+];
+
+#[test]
+fn what_tensorflow_js_cannot_do_is_foretold() {
+    let mut problems = Vec::new();
+    let mut checked = 0;
+    for model in list(&data(2), "fixtures") {
+        let name = text(model, "model");
+        let converted = to_tfjs(&model["config"], Dialect::Keras2).expect(name);
+        let mut found: Vec<_> = unloadable(&converted)
+            .into_iter()
+            .map(|layer| format!("{}: {}", layer.class_name, layer.reason))
+            .collect();
+        let mut seen = BTreeSet::new();
+        found.retain(|what| seen.insert(what.clone()));
+        if REPAIRED_FOR_TFJS.contains(&name) && converted.model == model["config"] {
+            problems.push(format!("{name}: nothing was repaired"));
+        }
+        let expected: Vec<_> =
+            NOT_IN_TFJS.iter().filter(|(model, _)| *model == name).map(|(_, what)| *what).collect();
+        if found != expected {
+            problems.push(format!("(\"{name}\", {found:?}),"));
+        }
+        checked += 1;
+    }
+    report(checked, 110, &problems);
+}
+
+/// Values that no Keras writes where numbers, names and lists stand.
+fn hostile_values() -> Vec<Value> {
+    vec![
+        Value::Null,
+        json!(true),
+        json!(0),
+        json!(-1),
+        json!(u64::MAX),
+        json!(i64::MIN),
+        json!(1e300),
+        json!(0.5),
+        json!("x"),
+        json!("same"),
+        json!(""),
+        json!([]),
+        json!([0]),
+        json!([u64::MAX, u64::MAX, u64::MAX]),
+        json!([[1, u64::MAX], [u64::MAX, 0]]),
+        json!(["a", null, -5]),
+        json!({}),
+        json!({"class_name": "Bidirectional", "config": {"name": "x"}}),
+        json!({"class_name": 3, "config": []}),
+    ]
+}
+
+#[test]
+fn no_config_makes_a_layer_panic() {
+    let mut checked: usize = 0;
+    for version in [2, 3] {
+        let mut seen = BTreeSet::new();
+        for case in list(&data(version), "cases") {
+            let class_name = text(case, "class_name");
+            if !seen.insert(class_name.to_owned()) {
+                continue;
+            }
+            let config = case["config"].as_object().unwrap();
+            let inputs = shapes(&case["inputs"]);
+            for key in config.keys().chain([&"batch_input_shape".to_owned()]) {
+                for value in hostile_values() {
+                    let mut changed = config.clone();
+                    changed.insert(key.clone(), value);
+                    try_all(class_name, &changed, &inputs);
+                    checked += 1;
+                }
+                let mut changed = config.clone();
+                changed.remove(key);
+                try_all(class_name, &changed, &inputs);
+            }
+            for hostile in [
+                vec![],
+                vec![vec![]],
+                vec![vec![None]],
+                vec![vec![Some(u64::MAX); 6]],
+                vec![vec![Some(0); 3], vec![None; 40]],
+            ] {
+                try_all(class_name, config, &hostile);
+            }
+        }
+    }
+    assert!(checked > 30_000, "{checked}");
+}
+
+/// All that reads a layer's config.
+fn try_all(class_name: &str, config: &Map<String, Value>, inputs: &[Shape]) {
+    if let Some(def) = find(class_name) {
+        let view = Config::new(config);
+        (def.variables)(&view);
+        (def.sublayers)(&view);
+        (def.output_shapes)(&view, inputs);
+    }
+    tfjs_problem(class_name, config, inputs);
+    let layer = json!({"class_name": class_name, "config": config});
+    let model = json!({"class_name": "Sequential", "config": {"name": "m", "layers": [layer]}});
+    layer_rows(model.as_object().unwrap());
+    VarNode::of_model("Sequential", model["config"].as_object().unwrap()).leaves();
+}
+
+#[test]
+fn rows_name_nested_models_and_what_they_take() {
+    let dense = |name: &str, units: u64| {
+        json!({"class_name": "Dense", "name": name,
+        "config": {"name": name, "units": units}})
+    };
+    let input = |name: &str| {
+        json!({"class_name": "InputLayer", "name": name,
+        "config": {"name": name, "batch_input_shape": [null, 4]}, "inbound_nodes": []})
+    };
+    let inner = json!({"class_name": "Sequential", "name": "inner", "config": {"name": "inner",
+        "layers": [input("inner_in"), dense("a", 3), dense("b", 2)]},
+        "inbound_nodes": [[["in", 0, 0, {}]]]});
+    let mut last = dense("last", 5);
+    last["inbound_nodes"] = json!([[["inner", 1, 0, {"mask": ["in", 0, 0]}]]]);
+    let model = json!({"class_name": "Functional", "config": {"name": "m",
+        "layers": [input("in"), inner, last],
+        "input_layers": [["in", 0, 0]], "output_layers": [["last", 0, 0]]}});
+    let rows: Vec<_> = layer_rows(model.as_object().unwrap())
+        .into_iter()
+        .map(|row| {
+            let from = row.connected_to.iter().map(|(layer, call, _)| format!("{layer}/{call}"));
+            let path = row.path.join("/");
+            (row.name, row.output_shapes.concat(), from.collect::<Vec<_>>().join(" "), path)
+        })
+        .collect();
+    let row = |name: &str, units, from: &str, path: &str| {
+        (name.to_owned(), vec![None, Some(units)], from.to_owned(), path.to_owned())
+    };
+    assert_eq!(
+        rows,
+        [
+            row("in", 4, "", ""),
+            row("inner", 2, "in/0", ""),
+            row("a", 3, "", "inner"),
+            row("b", 2, "a/0", "inner"),
+            row("last", 5, "inner/1 in/0", ""),
+        ]
+    );
+}
+
+#[test]
+fn cycles_and_doubling_calls_end() {
+    let call = |name: &str, of: &str| {
+        json!({"class_name": "Dense", "name": name,
+        "config": {"name": name, "units": 1}, "inbound_nodes": [[[of, 0, 0, {}]]]})
+    };
+    let cycle = json!({"class_name": "Functional", "config": {"name": "m", "input_layers": [],
+        "layers": [call("a", "b"), call("b", "a")], "output_layers": [["a", 0, 0]]}});
+    for row in layer_rows(cycle.as_object().unwrap()) {
+        assert!(row.output_shapes.is_empty());
+    }
+    // Each model calls the one inside it a hundred times.
+    let input = json!({"class_name": "InputLayer", "name": "in",
+        "config": {"name": "in", "batch_input_shape": [null, 4]}, "inbound_nodes": []});
+    let mut model =
+        json!({"class_name": "Dense", "name": "x", "config": {"name": "x", "units": 4}});
+    for _ in 0..20 {
+        model["inbound_nodes"] = vec![json!([["in", 0, 0, {}]]); 100].into();
+        model["name"] = json!("x");
+        model = json!({"class_name": "Functional", "config": {"name": "x",
+            "layers": [input, model], "input_layers": [["in", 0, 0]],
+            "output_layers": [["x", 1, 0]]}});
+    }
+    assert_eq!(layer_rows(model.as_object().unwrap()).len(), 40);
+    // The same with wrappers around layers that hold two.
+    let mut layer = json!({"class_name": "LSTM", "config": {"name": "l", "units": 4}});
+    for class_name in ["Bidirectional", "TimeDistributed"].repeat(20) {
+        layer = json!({"class_name": class_name, "config": {"name": "w", "layer": layer}});
+    }
+    try_all("TimeDistributed", layer["config"].as_object().unwrap(), &[vec![None; 5]]);
+}
+
+#[test]
+fn ten_thousand_layers_take_linear_time() {
+    let layer = |at: usize| {
+        let before = if at == 0 { "in".to_owned() } else { format!("l{}", at - 1) };
+        json!({"class_name": "Dense", "name": format!("l{at}"),
+            "config": {"name": format!("l{at}"), "units": 4},
+            "inbound_nodes": [[[before, 0, 0, {}]]]})
+    };
+    let mut layers = vec![json!({"class_name": "InputLayer", "name": "in",
+        "config": {"name": "in", "batch_input_shape": [null, 4]}, "inbound_nodes": []})];
+    // The order of the config may be any.
+    layers.extend((0..10_000).rev().map(layer));
+    let model = json!({"class_name": "Functional", "config": {"name": "m", "layers": layers,
+        "input_layers": [["in", 0, 0]], "output_layers": [["l9999", 0, 0]]}});
+    let rows = layer_rows(model.as_object().unwrap());
+    assert_eq!(rows.len(), 10_001);
+    assert!(rows.iter().all(|row| row.output_shapes == [vec![None, Some(4)]]));
 }
