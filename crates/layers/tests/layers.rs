@@ -346,6 +346,7 @@ const NOT_IN_TFJS: &[(&str, &str)] = &[
     ("k2_act_exponential", "Activation: activation=exponential is not known"),
     ("k2_additive_attention", "AdditiveAttention: TensorFlow.js has no such layer"),
     ("k2_advanced_activations", "ELU: alpha=0.699999988079071 is not implemented"),
+    ("k2_advanced_activations", "Softmax: axis=1 is not implemented, only the last axis is"),
     ("k2_attention", "Attention: TensorFlow.js has no such layer"),
     ("k2_augmentation", "RandomFlip: TensorFlow.js has no such layer"),
     ("k2_augmentation", "RandomRotation: TensorFlow.js has no such layer"),
