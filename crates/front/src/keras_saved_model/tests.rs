@@ -287,9 +287,12 @@ fn broken_files_are_refused_or_read_without_a_panic() {
     }
 }
 
-/// A `saved_model.pb` of user objects: identifier, metadata, children.
-fn objects(nodes: &[(&str, &str, &[(&str, i32)])]) -> Vec<u8> {
-    let node = |(identifier, metadata, children): &(&str, &str, &[(&str, i32)])| SavedObject {
+/// A user object: identifier, metadata, children by name.
+type Node<'a> = (&'a str, &'a str, &'a [(&'a str, i32)]);
+
+/// A `saved_model.pb` of user objects.
+fn objects(nodes: &[Node]) -> Vec<u8> {
+    let node = |(identifier, metadata, children): &Node| SavedObject {
         children: children
             .iter()
             .map(|(name, id)| ObjectReference { node_id: *id, local_name: (*name).to_owned() })
@@ -313,15 +316,12 @@ fn loops_and_towers_of_objects_come_to_an_end() {
     // A model in itself, and forty models that each hold the next one twice.
     let tower: Vec<[(&str, i32); 2]> =
         (1..=40).map(|next| [("layer-0", next % 40), ("layer-1", next % 40)]).collect();
-    let tower: Vec<(&str, &str, &[(&str, i32)])> =
-        tower.iter().map(|children| (ID, MODEL, &children[..])).collect();
+    let tower: Vec<Node> = tower.iter().map(|children| (ID, MODEL, &children[..])).collect();
     // A layer that is its own attribute is no more than odd.
-    let odd: [(&str, &str, &[(&str, i32)]); 2] =
+    let odd: [Node; 2] =
         [(ID, MODEL, &[("layer-0", 1)]), ("_tf_keras_layer", MODEL, &[("a", 1), ("b", 1)])];
-    let dangling: [(&str, &str, &[(&str, i32)]); 1] = [(ID, MODEL, &[("layer-0", 7)])];
-    let read = |nodes: &[(&str, &str, &[(&str, i32)])]| {
-        read(&folder!("module").with("saved_model.pb", objects(nodes)))
-    };
+    let dangling: [Node; 1] = [(ID, MODEL, &[("layer-0", 7)])];
+    let read = |nodes: &[Node]| read(&folder!("module").with("saved_model.pb", objects(nodes)));
     for nodes in [&[(ID, MODEL, &[("layer-0", 0)][..])][..], &tower] {
         let problems = read(nodes).unwrap_err();
         assert!(problems.0.iter().any(|problem| problem.kind == Kind::Limit), "{problems}");
