@@ -29,6 +29,10 @@ pub fn options_of(case: &Case) -> Option<ConvertOptions> {
         output_format: case.output_format.as_deref().and_then(output_format),
         ..ConvertOptions::default()
     };
+    let given = |name: &str| case.args.iter().any(|arg| arg.starts_with(name));
+    if given("--quantization_bytes") && given("--quantize_") {
+        return None;
+    }
     let mut positionals = 0;
     for argument in &case.args {
         let (name, value) = match argument.split_once('=') {

@@ -1,0 +1,64 @@
+//! Making checksums right again after a change, so that what lies behind them is tried too.
+
+use std::ops::Range;
+
+/// Runs of bytes that are followed by their own checksum.
+#[derive(Debug, Clone, Default)]
+pub struct Checksums {
+    blocks: Vec<(Range<usize>, fn(&[u8]) -> u32)>,
+}
+
+impl Checksums {
+    /// The blocks of an HDF5 file, found by trying every length behind a signature.
+    pub fn of_hdf5(bytes: &[u8]) -> Self {
+        const SIGNATURES: [&[u8]; 9] =
+            [b"\x89HDF", b"OHDR", b"OCHK", b"BTHD", b"BTLF", b"FRHP", b"FHDB", b"FAHD", b"FADB"];
+        let mut blocks: Vec<(Range<usize>, fn(&[u8]) -> u32)> = Vec::new();
+        let is_start =
+            |at: &usize| SIGNATURES.iter().any(|signature| bytes[*at..].starts_with(signature));
+        for start in (0..bytes.len()).filter(is_start) {
+            let last = bytes.len().saturating_sub(4).min(start + 4096);
+            let end = (start + 8..last + 1).find(|end| {
+                let sum = hdf5_reader::checksum::jenkins_lookup3(&bytes[start..*end]);
+                bytes[*end..].starts_with(&sum.to_le_bytes())
+            });
+            blocks.extend(
+                end.map(|end| (start..end, hdf5_reader::checksum::jenkins_lookup3 as fn(_) -> _)),
+            );
+        }
+        Self { blocks }
+    }
+
+    /// The blocks of a sorted table such as `variables.index`.
+    pub fn of_table(bytes: &[u8]) -> Self {
+        let ranges = crate::raw_table::blocks(bytes).unwrap_or_default();
+        // The block's kind of compression is under the checksum too.
+        let blocks = ranges.into_iter().map(|range| {
+            (range.start..range.end + 1, crate::raw_table::masked_crc as fn(&[u8]) -> u32)
+        });
+        Self { blocks: blocks.collect() }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// Computes the checksum of every block that shares bytes with `changed` again. A change of a
+    /// checksum itself stays.
+    pub fn repair(&self, bytes: &mut [u8], changed: Range<usize>) {
+        for (block, checksum) in &self.blocks {
+            if changed.start < block.end && block.start < changed.end {
+                let sum = checksum(&bytes[block.clone()]);
+                if let Some(place) = bytes.get_mut(block.end..block.end + 4) {
+                    place.copy_from_slice(&sum.to_le_bytes());
+                }
+            }
+        }
+    }
+}
