@@ -100,12 +100,12 @@ fn weights_only(
             weights.push(layer.clone(), weight);
         }
     }
-    let mut summary = Summary::default();
-    summary.kind = match &weights.keras_version {
+    let kind = match &weights.keras_version {
         Some(version) => format!("Keras {version} weights without a model (HDF5)"),
         None => "Keras weights without a model (HDF5)".to_owned(),
     };
-    summary.facts = facts([("keras_version", &weights.keras_version)]);
+    let facts = facts([("keras_version", &weights.keras_version)]);
+    let summary = Summary { kind, facts, ..Summary::default() };
     Ok((Source::Weights(weights), summary))
 }
 

@@ -184,10 +184,9 @@ impl Binder<'_> {
         let Some(Child::Group(layers)) = group.get("layers").map_err(hdf5)? else { return Ok(()) };
         let mut by_name = HashMap::new();
         for child in layers.groups().map_err(hdf5)? {
-            if let Some(Child::Group(vars)) = child.get("vars").map_err(hdf5)? {
-                if let Some(name) = group_name(self.file, &vars)? {
-                    by_name.insert(name, child.clone());
-                }
+            let Some(Child::Group(vars)) = child.get("vars").map_err(hdf5)? else { continue };
+            if let Some(name) = group_name(self.file, &vars)? {
+                by_name.insert(name, child.clone());
             }
         }
         for layer in &node.children {

@@ -1,5 +1,7 @@
 //! A small model through every format and back, built here and never stored.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -34,8 +36,11 @@ fn config() -> Json {
     ]}})
 }
 
-/// Group of the layer, its weights by name and shape.
-const WEIGHTS: &[(&str, &[(&str, &[u64])])] = &[
+/// A weight's name and shape.
+type Named = (&'static str, &'static [u64]);
+
+/// Group of the layer, its weights.
+const WEIGHTS: &[(&str, &[Named])] = &[
     (
         "lstm",
         &[
