@@ -227,3 +227,26 @@ fn collect_boundary(value: &Value, out: &mut Vec<Tensor>) -> Option<()> {
     }
     Some(())
 }
+
+/// Keras 3's notation for a call: the inputs, the states of an RNN, and keyword arguments in
+/// Keras 2's notation. The shape beside a reference is not looked at on loading.
+pub(super) fn keras3_node(inputs: &[Tensor], states: &[Tensor], kwargs: &Members) -> Value {
+    let object = |tensor: &Tensor| {
+        json!({"class_name": "__keras_tensor__", "config": {
+            "shape": [null], "dtype": "float32", "keras_history": tensor.triple()}})
+    };
+    let args = match inputs {
+        [only] => json!([object(only)]),
+        many => json!([many.iter().map(object).collect::<Vec<_>>()]),
+    };
+    let mut named = Members::new();
+    for (key, value) in kwargs {
+        let tensor = Tensor::from_triple(value);
+        named.insert(key.clone(), tensor.as_ref().map_or_else(|| value.clone(), object));
+    }
+    if !states.is_empty() {
+        let states: Vec<Value> = states.iter().map(object).collect();
+        named.insert("initial_state".to_owned(), Value::Array(states));
+    }
+    json!({"args": args, "kwargs": named})
+}

@@ -16,8 +16,8 @@ pub(super) struct InputShapes(HashMap<Vec<String>, Vec<Shape>>);
 impl InputShapes {
     /// Of a whole model, `{"class_name": …, "config": …}`, in Keras 2's form.
     pub(super) fn of(model: &Value) -> Self {
-        let Some(model) = model.as_object() else { return Self::default() };
-        let rows = layer_rows(model);
+        let Some(object) = model.as_object() else { return Self::default() };
+        let rows = layer_rows(object);
         let mut outputs: HashMap<(&[String], &str), &[Shape]> = HashMap::new();
         for row in &rows {
             outputs.insert((&row.path, &row.name), &row.output_shapes);
@@ -34,7 +34,7 @@ impl InputShapes {
             }
         }
         let mut shapes = Self(known);
-        shapes.add_firsts(&Value::Object(model.clone()), &mut Vec::new());
+        shapes.add_firsts(model, &mut Vec::new());
         shapes
     }
 

@@ -414,7 +414,8 @@ fn argument_names(class_name: &str) -> &'static [&'static str] {
     }
 }
 
-fn is_recurrent(class_name: &str) -> bool {
+/// Layers that take states beside their input.
+pub(super) fn is_recurrent(class_name: &str) -> bool {
     matches!(class_name, "RNN" | "SimpleRNN" | "GRU" | "LSTM" | "Bidirectional")
         || class_name.starts_with("ConvLSTM")
 }

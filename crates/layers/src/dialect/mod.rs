@@ -5,6 +5,7 @@
 //! `{"class_name": …, "config": …}`; nested models are layers of that form.
 
 mod calls;
+mod common;
 mod inputs;
 mod json;
 mod keras3;
@@ -114,7 +115,8 @@ pub fn to_keras2(model: &Value, from: Dialect) -> Result<Converted, Problems> {
         Dialect::Keras2 | Dialect::Tfjs => json::strip_saved_keys(&mut model),
     }
     json::rename_classes(&mut model);
-    raise::for_hdf5(&mut model, from, &mut work)?;
+    names::drop_slashes(&mut model, &mut work);
+    raise::to_file(&mut model, from, common::File::Hdf5, &mut work);
     Ok(work.finish(model))
 }
 
@@ -129,8 +131,9 @@ pub fn to_keras3(model: &Value, from: Dialect) -> Result<Converted, Problems> {
     if from != Dialect::Keras3 {
         json::strip_saved_keys(&mut model);
         json::rename_classes(&mut model);
+        names::drop_slashes(&mut model, &mut work);
+        raise::to_file(&mut model, from, common::File::Zip, &mut work);
     }
-    raise::for_zip(&mut model, from, &mut work)?;
     Ok(work.finish(model))
 }
 

@@ -15,7 +15,18 @@ use crate::{Config, find};
 /// Gives layers with weights names of their own, in place; the outer layers keep theirs.
 pub(super) fn make_unique(model: &mut Value, work: &mut Work) {
     let Some(config) = model.get("config") else { return };
-    let mut taken = Taken::default();
+    let mut taken = Taken { is_shared: true, ..Taken::default() };
+    taken.count(config);
+    let mut path = Vec::new();
+    if let Some(config) = model.get_mut("config") {
+        rename_in(config, &mut path, &mut taken, work);
+    }
+}
+
+/// Gives layers with a `/` in their name, which Keras 3 refuses, one without, in place.
+pub(super) fn drop_slashes(model: &mut Value, work: &mut Work) {
+    let Some(config) = model.get("config") else { return };
+    let mut taken = Taken { is_shared: false, ..Taken::default() };
     taken.count(config);
     let mut path = Vec::new();
     if let Some(config) = model.get_mut("config") {
@@ -32,6 +43,8 @@ struct Taken {
     met: HashSet<String>,
     /// The next number to try for a name.
     next: HashMap<String, u64>,
+    /// For TensorFlow.js, whose layers share one space of names; else for Keras.
+    is_shared: bool,
 }
 
 impl Taken {
@@ -42,6 +55,11 @@ impl Taken {
                 self.count(inner);
             }
         }
+    }
+
+    /// The name as the target can take it.
+    fn valid(&self, name: &str) -> String {
+        if self.is_shared { valid_name(name) } else { name.replace('/', "_") }
     }
 
     /// A name like `wanted` that is not in use.
@@ -66,13 +84,14 @@ fn rename_in(config: &mut Value, path: &mut Vec<String>, taken: &mut Taken, work
     let mut renamed: Map<String, Value> = Map::new();
     for layer in layers_mut(config).into_iter().flatten() {
         let from = layer_name(layer).to_owned();
-        let valid = valid_name(&from);
-        let is_clash = has_weights(layer) && !taken.met.insert(valid.clone());
+        let valid = taken.valid(&from);
+        let is_clash =
+            taken.is_shared && has_weights(layer) && !taken.met.insert(valid.clone());
         if valid == from && !is_clash {
             continue;
         }
         let wanted = if is_clash && !prefix.is_empty() {
-            valid_name(&format!("{prefix}_{valid}"))
+            taken.valid(&format!("{prefix}_{valid}"))
         } else {
             valid
         };

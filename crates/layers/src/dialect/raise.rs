@@ -3,67 +3,39 @@
 //! Both come out in Keras 2's form, which Keras 3 reads as well, with the few places in which the
 //! two would disagree written so that they do not.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use serde_json::{Value, json};
-use tensorferry_diagnostics::Problems;
 
-use super::json::{Members, class_and_config, layer_name, layers_mut, text};
-use super::{Dialect, Work, objects, unloadable};
+use super::calls::{Tensor, keras3_node};
+use super::common::{self, File};
+use super::json::{Members, layer_name, layers_mut, text};
+use super::{Dialect, Work};
 use crate::variables::is_model_class;
 
-/// Makes the config of an HDF5 file of a model in Keras 2's form, in place.
-pub(super) fn for_hdf5(model: &mut Value, from: Dialect, work: &mut Work) -> Result<(), Problems> {
+/// Makes the config of a Keras file of a model in Keras 2's form, in place.
+pub(super) fn to_file(model: &mut Value, from: Dialect, file: File, work: &mut Work) {
     if let Some(object) = model.as_object_mut() {
-        Raise { from, work }.object(object);
-    }
-    Ok(())
-}
-
-/// Makes the config of a `.keras` file, in place. That of Keras 3 stays what it is.
-pub(super) fn for_zip(model: &mut Value, from: Dialect, work: &mut Work) -> Result<(), Problems> {
-    if from == Dialect::Keras3 {
-        return Ok(());
-    }
-    for_hdf5(model, from, work)?;
-    super::json::edit_objects(model, name_module);
-    Ok(())
-}
-
-/// Says where each class is to be found, as `.keras` files do.
-fn name_module(object: &mut Members) {
-    if !object.contains_key("class_name") || !object.contains_key("config") {
-        return;
-    }
-    let class_name = text(object, "class_name").to_owned();
-    let module = match class_name.as_str() {
-        _ if object.contains_key("module") => return,
-        "Sequential" => "keras",
-        "Functional" | "LayersModel" | "Model" => {
-            // The two Kerases keep `Functional` in different modules and `Model` in the same.
-            object.insert("class_name".to_owned(), json!("Model"));
-            "keras"
+        Raise { from, file, work }.object(object);
+        if file == File::Zip {
+            place(object);
         }
-        _ if class_name.contains('>') => {
-            object.insert("registered_name".to_owned(), json!(class_name));
-            "custom"
-        }
-        _ => "keras.layers",
-    };
-    object.insert("module".to_owned(), json!(module));
-    object.entry("registered_name".to_owned()).or_insert(Value::Null);
+    }
 }
 
 struct Raise<'w> {
     from: Dialect,
+    file: File,
     work: &'w mut Work,
 }
 
 impl Raise<'_> {
     fn object(&mut self, object: &mut Members) {
+        // Keras 2 notes its own modules inside `Sequential`; Keras 3 has moved them.
+        for key in ["module", "registered_name", "build_config", "compile_config"] {
+            object.shift_remove(key);
+        }
         let class_name = text(object, "class_name").to_owned();
-        object.shift_remove("build_config");
-        object.shift_remove("compile_config");
         if is_model_class(&class_name) {
             if let Some(config) = object.get_mut("config") {
                 self.model(&class_name, config);
@@ -71,9 +43,12 @@ impl Raise<'_> {
             if class_name == "LayersModel" {
                 object.insert("class_name".to_owned(), json!("Functional"));
             }
-        } else if let Some((class_name, config)) = class_and_config(object) {
+            return;
+        }
+        if let Some(config) = object.get_mut("config").and_then(Value::as_object_mut) {
             self.config(&class_name, config);
         }
+        common::agree(object, self.from, self.file, self.work);
     }
 
     fn model(&mut self, class_name: &str, config: &mut Value) {
@@ -84,121 +59,120 @@ impl Raise<'_> {
         if class_name == "Sequential" {
             give_input_layer(config);
         }
-        for layer in layers_mut(config).into_iter().flatten() {
-            layer.as_object_mut().into_iter().for_each(|object| self.object(object));
+        for layer in layers_mut(config).into_iter().flatten().filter_map(Value::as_object_mut) {
+            self.object(layer);
+            if self.file == File::Zip {
+                place(layer);
+            }
         }
         if class_name != "Sequential"
             && let Some(members) = config.as_object_mut()
         {
             meet_both_counts(members);
+            self.calls(members);
+            unwrap_single_ends(members);
         }
         self.work.leave();
     }
 
     fn config(&mut self, class_name: &str, config: &mut Members) {
-        let name = text(config, "name").to_owned();
         if class_name != "InputLayer" {
             config.shift_remove("batch_input_shape");
         }
-        if let Some(dtype) = config.get_mut("dtype") {
-            objects::lower_dtype(dtype);
-        }
+        common::name_dtype(config);
         for key in ["layer", "backward_layer", "cell"] {
             if let Some(inner) = config.get_mut(key).and_then(Value::as_object_mut) {
-                self.inner(inner);
+                self.object(inner);
+                place(inner);
             }
         }
         for cell in config.get_mut("cells").and_then(Value::as_array_mut).into_iter().flatten() {
-            cell.as_object_mut().into_iter().for_each(|inner| self.inner(inner));
-        }
-        for (key, value) in config.iter_mut() {
-            let module = match key.rsplit('_').next() {
-                Some("initializer") => "keras.initializers",
-                Some("regularizer") => "keras.regularizers",
-                Some("constraint") => "keras.constraints",
-                _ => continue,
-            };
-            if let Some(object) = value.as_object_mut() {
-                respell(object);
-                place_in(object, module);
+            if let Some(inner) = cell.as_object_mut() {
+                self.object(inner);
+                place(inner);
             }
         }
-        self.differences(class_name, &name, config);
+        config.iter_mut().for_each(|(key, value)| common::place_part(key, value));
     }
 
-    /// A wrapper's layer: Keras 3 looks its class up by the module.
-    fn inner(&mut self, inner: &mut Members) {
-        self.object(inner);
-        let class_name = text(inner, "class_name");
-        if !is_model_class(class_name) && !class_name.contains('>') {
-            place_in(inner, "keras.layers");
-        }
-    }
-
-    /// What a config says that Keras 2 and Keras 3 take otherwise.
-    fn differences(&mut self, class_name: &str, name: &str, config: &mut Members) {
-        if self.from == Dialect::Tfjs && class_name.starts_with("GRU") {
-            // TensorFlow.js has no other; both Kerases take a missing one for true.
-            config.entry("reset_after".to_owned()).or_insert(json!(false));
-        }
-        if config.get("time_major") == Some(&Value::Bool(false)) {
-            config.shift_remove("time_major");
-        }
-        let axes = config.get("axis").and_then(Value::as_array);
-        match axes.map(Vec::as_slice) {
-            Some([axis]) => {
-                let axis = axis.clone();
-                config.insert("axis".to_owned(), axis);
+    /// Calls that only one of the two reads: an RNN with its state among the inputs, and tensors
+    /// among the keyword arguments.
+    fn calls(&mut self, config: &mut Members) {
+        let layers = config.get_mut("layers").and_then(Value::as_array_mut);
+        for layer in layers.into_iter().flatten() {
+            let class_name = text_of(layer, "class_name").to_owned();
+            let name = layer_name(layer).to_owned();
+            let nodes = layer.get_mut("inbound_nodes").and_then(Value::as_array_mut);
+            let mut is_special = false;
+            for node in nodes.into_iter().flatten() {
+                let Some(raised) = special_call(&class_name, node) else { continue };
+                is_special = true;
+                if self.file == File::Zip {
+                    *node = raised;
+                }
             }
-            Some([_, _, ..]) => {
-                let what = "Keras 3 does not read a list of axes from HDF5 files; Keras 2 does";
-                self.work.changed(name, what);
+            if is_special && class_name != "MultiHeadAttention" {
+                let what = match self.file {
+                    File::Hdf5 => "Keras 3 does not read this call from HDF5 files; Keras 2 does",
+                    File::Zip => "Keras 2 does not read this call from this file; Keras 3 does",
+                };
+                self.work.changed(&name, what);
             }
-            _ => {}
-        }
-        let is_hard = |key: &str| text(config, key) == "hard_sigmoid";
-        if self.from != Dialect::Keras3
-            && (is_hard("activation") || is_hard("recurrent_activation"))
-        {
-            let what = "hard_sigmoid is relu6(x + 3) / 6 in Keras 3 and clip(0.2 x + 0.5) before";
-            self.work.changed(name, what);
-        }
-        if unloadable::is_code(class_name) {
-            self.work.changed(name, "holds Python code, which is carried along and never run");
         }
     }
 }
 
-/// TensorFlow.js spells two initializers otherwise.
-fn respell(object: &mut Members) {
-    let spelt = match text(object, "class_name") {
-        "LeCunNormal" => "LecunNormal",
-        "LeCunUniform" => "LecunUniform",
-        _ => return,
+fn text_of<'a>(layer: &'a Value, key: &str) -> &'a str {
+    layer.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Says where a layer's class is to be found, as `.keras` files and wrappers do.
+fn place(object: &mut Members) {
+    let class_name = text(object, "class_name").to_owned();
+    let mut registered = Value::Null;
+    let module = match class_name.as_str() {
+        "Sequential" => "keras",
+        "Functional" | "LayersModel" | "Model" => {
+            // The two Kerases keep `Functional` in different modules and `Model` in the same.
+            object.insert("class_name".to_owned(), json!("Model"));
+            "keras"
+        }
+        custom if custom.contains('>') => {
+            registered = json!(custom);
+            "custom"
+        }
+        _ => "keras.layers",
     };
-    object.insert("class_name".to_owned(), json!(spelt));
+    object.insert("module".to_owned(), json!(module));
+    object.insert("registered_name".to_owned(), registered);
 }
 
-fn place_in(object: &mut Members, module: &str) {
-    if object.contains_key("module") || text(object, "class_name").contains('>') {
-        return;
+/// Keras 3's notation of a call that it does not read in Keras 2's.
+fn special_call(class_name: &str, node: &Value) -> Option<Value> {
+    let entries = node.as_array()?;
+    let tensors: Option<Vec<Tensor>> = entries.iter().map(Tensor::from_triple).collect();
+    let mut tensors = tensors?;
+    let empty = Members::new();
+    let kwargs = entries.last()?.get(3).and_then(Value::as_object).unwrap_or(&empty);
+    let is_recurrent = super::keras3::is_recurrent(class_name);
+    let has_tensors = kwargs.values().any(|value| Tensor::from_triple(value).is_some());
+    if !has_tensors && !(is_recurrent && tensors.len() > 1) {
+        return None;
     }
-    object.insert("module".to_owned(), json!(module));
-    object.insert("registered_name".to_owned(), Value::Null);
+    let states = if is_recurrent { tensors.split_off(1) } else { Vec::new() };
+    Some(keras3_node(&tensors, &states, kwargs))
 }
 
 /// Keras 3 takes a `batch_input_shape` on another layer for a shape without the batch.
 fn give_input_layer(config: &mut Value) {
-    let Some(layers) = layers_mut(config) else { return };
-    let Some(first) = layers.first() else { return };
-    let class_name = first.get("class_name").and_then(Value::as_str).unwrap_or_default();
-    let own = |key: &str| first.get("config").and_then(|own| own.get(key)).cloned();
-    if class_name == "InputLayer" || is_model_class(class_name) {
+    let Some(first) = layers_mut(config).and_then(|layers| layers.first()) else { return };
+    let class_name = text_of(first, "class_name").to_owned();
+    if class_name == "InputLayer" || is_model_class(&class_name) {
         return;
     }
+    let own = |key: &str| first.get("config").and_then(|own| own.get(key)).cloned();
     let name = format!("{}_input", layer_name(first));
-    let is_index = class_name == "Embedding";
-    let dtype = own("dtype").filter(|dtype| dtype.is_string() && !is_index);
+    let dtype = own("dtype").filter(|dtype| dtype.is_string() && class_name != "Embedding");
     let shape = own("batch_input_shape");
     let shape = shape.or_else(|| config.get("build_input_shape").cloned());
     let (Some(shape), Some(layers)) = (shape.filter(Value::is_array), layers_mut(config)) else {
@@ -216,13 +190,11 @@ fn give_input_layer(config: &mut Value) {
 /// `a` for the other, and number 3 is `b` for both. Calls that nothing uses are never computed.
 fn meet_both_counts(config: &mut Members) {
     let Some(layers) = config.get_mut("layers").and_then(Value::as_array_mut) else { return };
-    let mut nested: HashMap<String, ()> = HashMap::new();
+    let mut nested = HashSet::new();
     for layer in layers.iter_mut() {
-        let class_name = layer.get("class_name").and_then(Value::as_str).unwrap_or_default();
-        if is_model_class(class_name) {
-            nested.insert(layer_name(layer).to_owned(), ());
-            let nodes = layer.get_mut("inbound_nodes").and_then(Value::as_array_mut);
-            if let Some(nodes) = nodes {
+        if is_model_class(text_of(layer, "class_name")) {
+            nested.insert(layer_name(layer).to_owned());
+            if let Some(Value::Array(nodes)) = layer.get_mut("inbound_nodes") {
                 *nodes = nodes.drain(..).flat_map(|node| [node.clone(), node]).collect();
             }
         }
@@ -238,14 +210,25 @@ fn meet_both_counts(config: &mut Members) {
     }
 }
 
+/// For Keras 3 a list of one output is a list when the model is called.
+fn unwrap_single_ends(config: &mut Members) {
+    for key in ["input_layers", "output_layers"] {
+        if let Some(Value::Array(ends)) = config.get_mut(key)
+            && let [Value::Array(only)] = ends.as_mut_slice()
+        {
+            *ends = std::mem::take(only);
+        }
+    }
+}
+
 /// Call `n`, counted from one, is number `2 n - 1` now.
-fn renumber(value: &mut Value, nested: &HashMap<String, ()>) {
+fn renumber(value: &mut Value, nested: &HashSet<String>) {
     let mut open = vec![value];
     while let Some(value) = open.pop() {
         match value {
             Value::Array(items) => {
                 let is_nested =
-                    items.first().and_then(Value::as_str).is_some_and(|n| nested.contains_key(n));
+                    items.first().and_then(Value::as_str).is_some_and(|name| nested.contains(name));
                 if is_nested && let Some(node) = items.get_mut(1) {
                     let number = node.as_u64().unwrap_or(0).saturating_mul(2).saturating_sub(1);
                     *node = json!(number);

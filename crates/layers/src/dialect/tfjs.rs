@@ -140,7 +140,7 @@ fn repair_config(class_name: &str, config: &mut Members, work: &mut Work) -> Res
             repair_object(inner, work)?;
         }
     }
-    if class_name.starts_with("SeparableConv") {
+    if class_name == "SeparableConv2D" {
         for part in ["initializer", "regularizer", "constraint"] {
             config.shift_remove(&format!("kernel_{part}"));
         }
@@ -192,6 +192,8 @@ fn repair_initializer(key: &str, value: &mut Value) -> Option<String> {
     let spelt = match class_name.as_str() {
         "LecunNormal" => "LeCunNormal",
         "LecunUniform" => "LeCunUniform",
+        "OrthogonalInitializer" => "Orthogonal",
+        "IdentityInitializer" => "Identity",
         known if INITIALIZERS.contains(&known) => return None,
         _ => "Zeros",
     };
@@ -266,7 +268,7 @@ fn replace_class(layer: &mut Members, work: &mut Work) {
     }
     layer.insert("class_name".to_owned(), json!(new_class));
     layer.insert("config".to_owned(), Value::Object(config));
-    work.changed(&name, format!("is a {new_class} layer now, which computes the same"));
+    work.changed(&name, format!("is the layer {new_class} now, which computes the same"));
 }
 
 /// A global pooling that keeps its dims is a pooling over all there is, where that is known.
@@ -328,7 +330,7 @@ fn repair_subtractions(model: &mut Members, work: &mut Work) {
             if let Some(object) = layer.as_object_mut() {
                 object.insert("class_name".to_owned(), json!("Add"));
             }
-            work.changed(&name, "is an Add layer of the negated second input now");
+            work.changed(&name, "is the layer Add of the negated second input now");
         }
         out.push(layer);
     }

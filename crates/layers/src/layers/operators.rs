@@ -68,7 +68,6 @@ pub fn is_operator(layer: &Map<String, Value>) -> bool {
         && !config.contains_key("trainable")
         && (!config.contains_key("dtype") || text("class_name") == "Cast")
         && !config.contains_key("layers")
-        && config.contains_key("name")
         && layer.get("inbound_nodes").and_then(Value::as_array).is_some_and(|nodes| {
             !nodes.is_empty() && nodes.iter().all(|node| node.get("args").is_some())
         })
