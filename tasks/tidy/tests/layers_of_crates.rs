@@ -19,6 +19,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tensorferry-tensor-bundle", &["store", "tf-proto"]),
     // TensorFlow.js' weights have its element types, so this one format knows tensors.
     ("tensorferry-tfjs-files", &["store", "json", "tensor"]),
+    // The engine: the graph, what its ops mean, how it is run.
+    ("tensorferry-ir", &["tensor"]),
+    ("tensorferry-ops", &["ir", "tensor"]),
+    ("tensorferry-runtime", &["ir", "ops", "tensor"]),
     // Models.
     ("tensorferry-layers", &["diagnostics", "json", "store", "tensor"]),
     (
@@ -27,6 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "archive",
             "diagnostics",
             "hdf5",
+            "ir",
             "json",
             "layers",
             "store",
@@ -51,6 +56,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Our own tools. The library of `conformance` has none of ours, so that anyone may use it.
     ("tensorferry-conformance", &[]),
     ("tensorferry-agreement", &["", "conformance", "diagnostics", "layers", "store"]),
+    (
+        "tensorferry-hostile",
+        &[
+            "",
+            "archive",
+            "conformance",
+            "diagnostics",
+            "hdf5",
+            "json",
+            "store",
+            "tensor",
+            "tensor-bundle",
+            "tf-proto",
+            "tfjs-files",
+        ],
+    ),
     ("tensorferry-tidy", &[]),
     (
         "tensorferry-fuzz",

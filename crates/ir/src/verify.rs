@@ -1,0 +1,186 @@
+//! What must hold of every graph, checked before anything trusts it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use crate::{Edge, Function, Graph, Model, Node, OpTable};
+
+/// The most functions that may be inside one another. TensorFlow's own models have a few; each
+/// level takes stack when it runs.
+pub const CALL_DEPTH_MAX: usize = 64;
+
+/// Something that a graph must not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Defect {
+    /// The function, when it is not in the main graph.
+    pub function: Option<String>,
+    /// The node.
+    pub node: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node `{}`", self.node)?;
+        if let Some(function) = &self.function {
+            write!(f, " of function `{function}`")?;
+        }
+        write!(f, ": {}", self.what)
+    }
+}
+
+/// Everything that is wrong with `model`; empty when it may be run.
+///
+/// Names are unique, edges lead to outputs that exist, ops that `ops` knows have the inputs and
+/// attributes that they need, cycles pass through `NextIteration`, functions that are called exist,
+/// do not call themselves and are at most [`CALL_DEPTH_MAX`] deep.
+pub fn verify(model: &Model, ops: &dyn OpTable) -> Vec<Defect> {
+    let mut defects = Vec::new();
+    for graph in [&model.graph, &model.initializer] {
+        let mut check = Check { model, ops, function: None, graph, defects: &mut defects };
+        check.graph();
+    }
+    for (name, function) in &model.functions {
+        let graph = &function.graph;
+        let function_name = Some(name.as_str());
+        let mut check = Check { model, ops, function: function_name, graph, defects: &mut defects };
+        check.graph();
+        check.function(function);
+    }
+    let mut check =
+        Check { model, ops, function: None, graph: &model.graph, defects: &mut defects };
+    for (name, signature) in &model.signatures {
+        for tensor in signature.inputs.iter().chain(&signature.outputs) {
+            check.edge(&format!("{name}/{}", tensor.name), tensor.edge);
+        }
+    }
+    check.graph = &model.initializer;
+    for tensor in &model.initializer_outputs {
+        check.edge(&tensor.name, tensor.edge);
+    }
+    calls(model, &mut defects);
+    defects
+}
+
+struct Check<'a> {
+    model: &'a Model,
+    ops: &'a dyn OpTable,
+    function: Option<&'a str>,
+    graph: &'a Graph,
+    defects: &'a mut Vec<Defect>,
+}
+
+impl Check<'_> {
+    fn add(&mut self, node: &str, what: impl Into<String>) {
+        let function = self.function.map(str::to_owned);
+        self.defects.push(Defect { function, node: node.to_owned(), what: what.into() });
+    }
+
+    fn graph(&mut self) {
+        let n_before = self.defects.len();
+        for id in self.graph.ids() {
+            let node = self.graph.node(id);
+            if self.graph.find(&node.name) != Some(id) {
+                self.add(&node.name, "another node has the same name");
+            }
+            self.node(node);
+        }
+        // With edges that lead nowhere there is no order to speak of.
+        if self.defects.len() == n_before
+            && let Err(id) = self.graph.topological_order()
+        {
+            let node = self.graph.node(id);
+            self.add(&node.name, "it depends on itself, through no loop of TensorFlow's");
+        }
+    }
+
+    fn node(&mut self, node: &Node) {
+        for edge in &node.inputs {
+            self.edge(&node.name, *edge);
+        }
+        if node.control.iter().any(|id| id.idx() >= self.graph.len()) {
+            self.add(&node.name, "a control input is not in the graph");
+        }
+        if let Err(what) = self.ops.check(node) {
+            self.add(&node.name, what);
+        }
+        for function in node.attrs.values().flat_map(|attr| attr.functions()) {
+            // An empty name stands for no function.
+            if !function.name.is_empty() && !self.model.functions.contains_key(&function.name) {
+                self.add(&node.name, format!("there is no function `{}`", function.name));
+            }
+        }
+    }
+
+    fn edge(&mut self, user: &str, edge: Edge) {
+        let Some(source) = self.graph.nodes().get(edge.node.idx()) else {
+            return self.add(user, "an input is not in the graph");
+        };
+        let known = self.ops.outputs(&source.op, &source.attrs, source.inputs.len());
+        let Some(Ok(outputs)) = known else { return };
+        if edge.output as usize >= outputs.len() {
+            let what = format!(
+                "it reads output {} of `{}`, a `{}` with {} outputs",
+                edge.output,
+                source.name,
+                source.op,
+                outputs.len()
+            );
+            self.add(user, what);
+        }
+    }
+
+    fn function(&mut self, function: &Function) {
+        let nodes = function.argument_nodes();
+        for (argument, node) in function.arguments.iter().zip(nodes) {
+            if node.is_none() {
+                self.add(&argument.name, "the argument has no node");
+            }
+        }
+        for (result, edge) in &function.results {
+            self.edge(&result.name, *edge);
+        }
+        if function.control_results.iter().any(|id| id.idx() >= self.graph.len()) {
+            self.add(&function.name, "a control result is not in the graph");
+        }
+    }
+}
+
+/// Functions that call themselves, directly or not, and those that are too deep.
+fn calls(model: &Model, defects: &mut Vec<Defect>) {
+    let callees: BTreeMap<&str, Vec<&str>> =
+        model.functions.iter().map(|(name, f)| (name.as_str(), callees(&f.graph))).collect();
+    // How many functions are inside one another below each, itself included.
+    let mut heights: HashMap<&str, usize> = HashMap::new();
+    let mut add = |name: &str, what: String| {
+        defects.push(Defect { function: None, node: name.to_owned(), what });
+    };
+    for name in callees.keys() {
+        let mut path: Vec<(&str, usize)> = vec![(name, 0)];
+        while let Some((current, at)) = path.pop() {
+            let below = callees.get(current).map(Vec::as_slice).unwrap_or_default();
+            let Some(next) = below.get(at).copied() else {
+                let deepest = below.iter().filter_map(|callee| heights.get(callee)).max();
+                let height = 1 + deepest.copied().unwrap_or(0);
+                if height > CALL_DEPTH_MAX {
+                    return add(current, format!("functions are over {CALL_DEPTH_MAX} deep"));
+                }
+                heights.insert(current, height);
+                continue;
+            };
+            path.push((current, at + 1));
+            if path.iter().any(|(open, _)| *open == next) {
+                return add(next, format!("the function calls itself, through `{current}`"));
+            }
+            if !heights.contains_key(next) {
+                path.push((next, 0));
+            }
+        }
+    }
+}
+
+fn callees(graph: &Graph) -> Vec<&str> {
+    let attrs = graph.nodes().iter().flat_map(|node| node.attrs.values());
+    attrs.flat_map(|attr| attr.functions()).map(|function| function.name.as_str()).collect()
+}
