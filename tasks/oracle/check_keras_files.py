@@ -10,11 +10,14 @@ import base64
 import json
 import os
 import sys
+import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+warnings.filterwarnings("ignore")  # Keras 3 warns of every single input that is not in a list
 
 import keras
 import numpy as np
