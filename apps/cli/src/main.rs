@@ -1,2 +1,20 @@
 //! The command line: `tensorferry` and `tensorflowjs_converter` in one executable.
-fn main() {}
+
+mod args;
+mod convert;
+mod errors;
+mod extras;
+#[cfg(test)]
+mod flags_doc;
+mod inspect;
+mod legacy;
+mod normalize;
+mod personality;
+mod print;
+mod progress;
+mod wizard;
+
+fn main() -> std::process::ExitCode {
+    tensorferry_disk::interrupt::install();
+    errors::guarded(|| personality::run(std::env::args_os().collect()))
+}
