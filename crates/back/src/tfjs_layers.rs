@@ -96,10 +96,11 @@ fn check_loadable(
         .into_iter()
         .map(|layer| {
             let place = layer.path.iter().chain([&layer.layer]).cloned().collect::<Vec<_>>();
-            let what = format!("{} in TensorFlow.js: {}", layer.class_name, layer.reason);
+            let what =
+                format!("TensorFlow.js cannot load this {}: {}", layer.class_name, layer.reason);
             Problem::unsupported(what)
                 .at(format!("layer `{}`", place.join("/")))
-                .hint(format!("{}, or --allow-unloadable-layers", layer.remedy))
+                .hint(format!("{}; --allow-unloadable-layers writes it anyway", layer.remedy))
         })
         .collect();
     if problems.is_empty() || options.allow_unloadable_layers {

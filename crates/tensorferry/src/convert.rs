@@ -4,7 +4,7 @@ use serde_json::Map;
 use tensorferry_back::{
     TfjsOptions, Written, keras_h5, keras_v3, tfjs_layers, tfjs_rewrite, tfjs_weights,
 };
-use tensorferry_diagnostics::{Problem, Problems};
+use tensorferry_diagnostics::{Kind, Problem, Problems};
 use tensorferry_front::{Format, ReadOptions, Source, Summary, TfjsModel, detect, read};
 use tensorferry_layers::LayersModel;
 use tensorferry_store::{Package, Store};
@@ -26,10 +26,25 @@ pub struct Conversion {
 /// # Errors
 /// Every problem that was met. Nothing has been written then, and nothing needs to be undone.
 pub fn convert(store: &dyn Store, options: &ConvertOptions) -> Result<Conversion, Problems> {
+    try_convert(store, options).map_err(|problems| name_input(store, problems))
+}
+
+/// Writers know weights and layers but no files; what they cannot store came from the input.
+pub(crate) fn name_input(store: &dyn Store, problems: Problems) -> Problems {
+    let file = store.main().unwrap_or(store.label());
+    let named = problems.0.into_iter().map(|problem| match problem.kind {
+        Kind::Usage => problem,
+        _ => problem.in_file(file),
+    });
+    Problems(named.collect())
+}
+
+fn try_convert(store: &dyn Store, options: &ConvertOptions) -> Result<Conversion, Problems> {
     let format = input_format(store, options.input_format)?;
     check_pair(&format, options)?;
     let (source, mut summary) =
         read(store, &ReadOptions { format: Some(format), allow_no_layers: false })?;
+    let is_model = !matches!(source, Source::Weights(_));
     let (written, output) = match source {
         Source::Layers(model) => from_layers(&model, options)?,
         Source::Weights(weights) => match target(options, OutputFormat::TfjsLayersModel) {
@@ -41,7 +56,12 @@ pub fn convert(store: &dyn Store, options: &ConvertOptions) -> Result<Conversion
         Source::Tfjs(model) => from_tfjs(&model, options, &mut summary)?,
         Source::SavedModel => return Err(no_graphs("a SavedModel without Keras layers").into()),
     };
-    Ok(finish(store, summary, written, output, options))
+    let mut conversion = finish(store, summary, written, output, options);
+    if !is_model {
+        conversion.report.output = "TensorFlow.js weights without a model".to_owned();
+        conversion.report.load_with = "tf.io.loadWeights(manifest, 'PATH')".to_owned();
+    }
+    Ok(conversion)
 }
 
 /// The input's format: what its bytes say, held against what the caller said.

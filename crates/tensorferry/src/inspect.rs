@@ -14,7 +14,7 @@ use tensorferry_store::Store;
 use tensorferry_tensor::{Tensor, stats};
 use tensorferry_tfjs_files::{Codes, Format, storable};
 
-use crate::convert::input_format;
+use crate::convert::{input_format, name_input};
 use crate::inspection::{
     Connection, GraphSummary, Inspection, LayerRow, ModelSummary, Signature, SignatureTensor,
     StoredQuantization, WeightRow, WeightView,
@@ -35,6 +35,10 @@ pub struct InspectOptions {
 /// # Errors
 /// Every problem that keeps it from being read.
 pub fn inspect(store: &dyn Store, options: &InspectOptions) -> Result<Inspection, Problems> {
+    inspect_named(store, options).map_err(|problems| name_input(store, problems))
+}
+
+fn inspect_named(store: &dyn Store, options: &InspectOptions) -> Result<Inspection, Problems> {
     let format = input_format(store, options.input_format)?;
     let (source, summary) =
         read(store, &ReadOptions { format: Some(format), allow_no_layers: true })?;

@@ -28,7 +28,8 @@ pub struct Report {
     pub files: Vec<(String, u64)>,
     /// Bytes of all files of the output.
     pub output_bytes: u64,
-    /// The call that loads the result, such as `tf.loadLayersModel('model.json')`.
+    /// The call that loads the result, such as `tf.loadLayersModel('PATH/model.json')`; `PATH` stands
+    /// for where a face writes it.
     pub load_with: String,
 }
 

@@ -19,6 +19,7 @@ pub(crate) fn json(report: &Report, output: &Path) -> String {
     let mut value = serde_json::to_value(report).unwrap_or_default();
     if let Some(object) = value.as_object_mut() {
         object.insert("output_path".to_owned(), json!(output.to_string_lossy()));
+        object.insert("load_with".to_owned(), json!(load_with(report, output)));
     }
     format!("{value:#}\n")
 }
@@ -43,9 +44,15 @@ pub(crate) fn human(report: &Report, input: &Path, output: &Path) -> String {
     out.push_str(&losses(report));
     out.push_str(&files(report, input, output));
     if !report.load_with.is_empty() {
-        let _ = writeln!(out, "\nload it with  {BOLD}{}{BOLD:#}", printable(&report.load_with));
+        let call = load_with(report, output);
+        let _ = writeln!(out, "\nload it with  {BOLD}{}{BOLD:#}", printable(&call));
     }
     out
+}
+
+/// The call that loads the result from where it was written.
+fn load_with(report: &Report, output: &Path) -> String {
+    report.load_with.replace("PATH", &output.to_string_lossy())
 }
 
 /// How far quantized weights moved, the worst first.

@@ -12,7 +12,7 @@ use crate::variables::is_model_class;
 
 /// The remedy that always is one.
 pub(super) const GRAPH_MODEL: &str =
-    "convert to a graph model instead (--output_format=tfjs_graph_model)";
+    "only a graph model can hold it, which this version does not write yet";
 
 /// The remedy for everything that somebody can write in JavaScript.
 const REGISTER: &str = "register a class of that name in JavaScript \
@@ -139,8 +139,7 @@ fn never(class_name: &str) -> Option<(&'static str, &'static str)> {
     match class_name {
         "Lambda" => Some((
             "it holds Python code, which is never run",
-            "write it with layers, or export the model with TensorFlow and convert that \
-             (model.export, --output_format=tfjs_graph_model)",
+            "write it with layers that Keras has",
         )),
         "TFOpLambda" | "SlicingOpLambda" | "TensorFlowOpLayer" | "ClassMethod"
         | "InstanceMethod" | "InstanceProperty" => {
@@ -153,8 +152,8 @@ fn never(class_name: &str) -> Option<(&'static str, &'static str)> {
 fn remedy_for(class_name: &str, config: &Members) -> &'static str {
     let is_reset_after = config.get("reset_after").and_then(Value::as_bool) == Some(true);
     if class_name.starts_with("GRU") && is_reset_after {
-        return "convert to a graph model instead (--output_format=tfjs_graph_model), \
-                or train again with reset_after=False";
+        return "train again with reset_after=False; as it is, only a graph model can hold it, \
+                which this version does not write yet";
     }
     GRAPH_MODEL
 }
