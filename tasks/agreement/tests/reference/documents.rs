@@ -1,4 +1,4 @@
-//! `docs/differences.md`, written from the rules and the cases that need them.
+//! The documents that tests write, and the first of them: the rules and the cases that need them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,20 +8,25 @@ use tensorferry_conformance::fixtures;
 use tensorferry_conformance::manifest::{Case, environments};
 
 use crate::Verdict;
+use crate::coverage;
 use crate::differences::RULES;
 
 /// A rule that more cases need only says how many.
 const LISTED_MAX: usize = 60;
 
-/// Compares the document with what the cases say, or rewrites it under `BLESS=1`.
+/// Compares the documents with what the cases say, or rewrites them under `BLESS=1`.
 pub(crate) fn check(verdicts: &BTreeMap<String, (Case, Verdict)>) {
-    let text = differences(verdicts);
-    let path = fixtures::repository().join("docs/differences.md");
+    compare("differences.md", &differences(verdicts));
+    compare("coverage.md", &coverage::document(verdicts));
+}
+
+fn compare(name: &str, text: &str) {
+    let path = fixtures::repository().join("docs").join(name);
     if std::env::var_os("BLESS").is_some() {
-        fs::write(&path, &text).expect("docs/ can be written");
+        fs::write(&path, text).expect("docs/ can be written");
     }
     let there = fs::read_to_string(&path).unwrap_or_default();
-    assert!(there == text, "docs/differences.md is out of date: run `BLESS=1 cargo test`");
+    assert!(there == text, "docs/{name} is out of date: run `BLESS=1 cargo test`");
 }
 
 fn differences(verdicts: &BTreeMap<String, (Case, Verdict)>) -> String {

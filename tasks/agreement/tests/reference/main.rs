@@ -1,5 +1,6 @@
 //! Every Keras case of the oracle: our output beside the reference's, each difference accounted for.
 
+mod coverage;
 mod differences;
 mod documents;
 
