@@ -49,9 +49,9 @@ pub(crate) fn look<F: Fs>(fs: &F, dir: &Path) -> io::Result<Content> {
     }
     let Some(shards) = shards_of(fs, dir) else { return Ok(Content::Foreign) };
     for name in &names {
-        let is_known = name
-            .to_str()
-            .is_some_and(|name| name == MODEL_JSON || name == ASSETS || shards.contains(name) || is_shard_name(name));
+        let is_known = name.to_str().is_some_and(|name| {
+            name == MODEL_JSON || name == ASSETS || shards.contains(name) || is_shard_name(name)
+        });
         let kind = again(|| fs.look(&dir.join(name)))?.map(|seen| seen.kind);
         // A link to the model's file is the user's arrangement: commit in place and keep the rest.
         let is_file = kind.is_none_or(|kind| kind == Kind::File);

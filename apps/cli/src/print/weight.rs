@@ -53,8 +53,6 @@ pub(crate) fn hex(view: &WeightView, n_max: u64) -> Result<String, Problem> {
     let stored = first_bytes(&view.stored, n_max.saturating_mul(size as u64))?;
     let loaded = first_values(&view.loaded, n_max)?;
     let start = view.row.byte_range.map_or(0, |(first, _)| first);
-    let values_per_element =
-        if matches!(dtype, DType::Complex64 | DType::Complex128) { 1 } else { 1 };
     for (i, line) in stored.chunks(per_line * size).enumerate() {
         let bytes: Vec<String> = line.chunks(size).map(hex_of).collect();
         let from = i * per_line;

@@ -15,8 +15,9 @@ use crate::fs::{Fs, again};
 use crate::interrupt;
 use crate::model_folder::{self, MODEL_JSON};
 
-/// Small pieces are gathered up to this size, larger ones written as they come.
-const BUFFER_LEN: usize = 256 << 10;
+/// Small pieces are gathered up to this size, larger ones written as they come. Gathering is one
+/// more copy, and a buffer of this size stays in the processor's cache.
+const BUFFER_LEN: usize = 64 << 10;
 /// A signal or the progress bar waits for no more than this many bytes.
 const WRITE_LEN_MAX: usize = 4 << 20;
 /// The device is set to work whenever this much has been written to a file.
@@ -135,6 +136,11 @@ impl<'a, F: Fs> Staged<'a, F> {
     }
 
     fn try_make_durable(&mut self) -> io::Result<()> {
+        // The mode first: on a journaling file system the first sync then commits all there is to
+        // commit, and the others find little to do.
+        if self.plan.way != Way::File {
+            again(|| self.fs.publish_dir(&self.path))?;
+        }
         while let Some((_, mut file)) = self.unsynced.pop_front() {
             again(|| self.fs.sync(&mut file))?;
         }
@@ -144,7 +150,6 @@ impl<'a, F: Fs> Staged<'a, F> {
         for folder in &self.folders {
             again(|| self.fs.sync_dir(folder))?;
         }
-        again(|| self.fs.publish_dir(&self.path))?;
         again(|| self.fs.sync_dir(&self.path))
     }
 
