@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p tensorferry-layers --example dialect -- tfjs|keras2|keras3 [keras2|keras3|tfjs]`
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use tensorferry_layers::{Dialect, to_keras2, to_keras3, to_tfjs, unloadable};
 
@@ -35,6 +35,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "renames": converted.renames.iter().map(|c| listed(c)).collect::<Vec<_>>(),
         "unloadable": unloadable.iter().map(|c| listed(c)).collect::<Vec<_>>(),
     });
-    println!("{out}");
+    writeln!(std::io::stdout(), "{out}")?;
     Ok(())
 }

@@ -14,6 +14,21 @@ pub(super) enum File {
     Zip,
 }
 
+/// The options of `RNN` itself.
+const RNN_KEYS: &[&str] = &[
+    "name",
+    "trainable",
+    "dtype",
+    "cell",
+    "return_sequences",
+    "return_state",
+    "go_backwards",
+    "stateful",
+    "unroll",
+    "time_major",
+    "zero_output_for_mask",
+];
+
 /// Edits a layer's class and config, in place; tells what remains different.
 pub(super) fn agree(layer: &mut Members, from: Dialect, file: File, work: &mut Work) {
     let class_name = text(layer, "class_name").to_owned();
@@ -25,6 +40,10 @@ pub(super) fn agree(layer: &mut Members, from: Dialect, file: File, work: &mut W
     if from == Dialect::Tfjs && class_name.starts_with("GRU") {
         // TensorFlow.js has no other; both Kerases take a missing one for true.
         config.entry("reset_after".to_owned()).or_insert(json!(false));
+    }
+    if class_name == "RNN" && config.contains_key("cell") {
+        // TensorFlow.js notes the cell's options here as well.
+        config.retain(|key, _| RNN_KEYS.contains(&key.as_str()));
     }
     drop_defaults(&class_name, file, config);
     axis(&name, file, config, work);
@@ -48,6 +67,7 @@ fn drop_defaults(class_name: &str, file: File, config: &mut Members) {
     };
     drop_if("time_major", &json!(false));
     drop_if("input_length", &Value::Null);
+    drop_if("implementation", &Value::Null);
     if class_name.ends_with("Attention") {
         drop_if("score_mode", &json!("dot"));
     }
@@ -60,6 +80,8 @@ fn drop_defaults(class_name: &str, file: File, config: &mut Members) {
             &["trainable", "noise_shape"]
         }
         "Discretization" => &["trainable"],
+        // Theirs follows from what they look up; Keras 3 writes the one of the policy.
+        "StringLookup" | "IntegerLookup" | "TextVectorization" => &["dtype"],
         "DepthwiseConv1D" | "DepthwiseConv2D" | "SeparableConv1D" | "SeparableConv2D" => {
             &["kernel_initializer", "kernel_regularizer", "kernel_constraint"]
         }
@@ -99,10 +121,13 @@ fn notes(
         work.changed(name, what);
     }
     if class_name == "MultiHeadAttention" {
-        work.changed(name, match file {
-            File::Hdf5 => "Keras 3 does not read the layer from HDF5 files of Keras 2's form",
-            File::Zip => "Keras 2 does not read the layer from .keras files of Keras 3's form",
-        });
+        work.changed(
+            name,
+            match file {
+                File::Hdf5 => "Keras 3 does not read the layer from HDF5 files of Keras 2's form",
+                File::Zip => "Keras 2 does not read the layer from .keras files of Keras 3's form",
+            },
+        );
     }
     if is_gone(class_name) {
         work.changed(name, format!("Keras 3 has no {class_name}"));
@@ -116,7 +141,11 @@ fn notes(
 fn is_gone(class_name: &str) -> bool {
     matches!(
         class_name,
-        "LocallyConnected1D" | "LocallyConnected2D" | "RandomHeight" | "RandomWidth" | "TFOpLambda"
+        "LocallyConnected1D"
+            | "LocallyConnected2D"
+            | "RandomHeight"
+            | "RandomWidth"
+            | "TFOpLambda"
             | "SlicingOpLambda"
     )
 }

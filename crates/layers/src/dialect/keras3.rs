@@ -1,12 +1,13 @@
 //! From Keras 3's config down to Keras 2's form, which TensorFlow.js shares.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde_json::{Value, json};
 use tensorferry_diagnostics::{Problem, Problems};
 
 use super::calls::{Argument, Call, Tensor, boundary, keras2_node};
 use super::json::{Members, class_and_config, layer_name, text};
+use super::names::Names;
 use super::{Work, masks, objects, operators};
 use crate::variables::is_model_class;
 
@@ -159,8 +160,7 @@ impl Lower<'_> {
             calls.push(self.calls_of(layer, &nested));
         }
         masks::drop_implied(config, layers, &mut calls);
-        let mut names: HashSet<String> =
-            layers.iter().map(|layer| layer_name(layer).to_owned()).collect();
+        let mut names = Names::of(layers);
         let mut lowered = Vec::with_capacity(layers.len());
         for (layer, calls) in std::mem::take(layers).into_iter().zip(calls) {
             self.graph_layer(layer, calls, &mut names, &mut lowered);
@@ -216,7 +216,7 @@ impl Lower<'_> {
         &mut self,
         mut layer: Value,
         mut calls: Vec<Call>,
-        names: &mut HashSet<String>,
+        names: &mut Names,
         out: &mut Vec<Value>,
     ) {
         let Some(object) = layer.as_object_mut() else {

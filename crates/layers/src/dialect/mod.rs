@@ -6,6 +6,7 @@
 
 mod calls;
 mod common;
+mod graph;
 mod inputs;
 mod json;
 mod keras3;
@@ -96,6 +97,7 @@ pub fn to_tfjs(model: &Value, from: Dialect) -> Result<Converted, Problems> {
         Dialect::Keras2 | Dialect::Tfjs => json::strip_saved_keys(&mut model),
     }
     json::rename_classes(&mut model);
+    graph::check(&model)?;
     work.inputs = inputs::InputShapes::of(&model);
     tfjs::repair(&mut model, &mut work)?;
     names::make_unique(&mut model, &mut work);
@@ -115,6 +117,7 @@ pub fn to_keras2(model: &Value, from: Dialect) -> Result<Converted, Problems> {
         Dialect::Keras2 | Dialect::Tfjs => json::strip_saved_keys(&mut model),
     }
     json::rename_classes(&mut model);
+    graph::check(&model)?;
     names::drop_slashes(&mut model, &mut work);
     raise::to_file(&mut model, from, common::File::Hdf5, &mut work);
     Ok(work.finish(model))
@@ -131,6 +134,7 @@ pub fn to_keras3(model: &Value, from: Dialect) -> Result<Converted, Problems> {
     if from != Dialect::Keras3 {
         json::strip_saved_keys(&mut model);
         json::rename_classes(&mut model);
+        graph::check(&model)?;
         names::drop_slashes(&mut model, &mut work);
         raise::to_file(&mut model, from, common::File::Zip, &mut work);
     }

@@ -34,36 +34,23 @@ pub(super) fn drop_slashes(model: &mut Value, work: &mut Work) {
     }
 }
 
-/// The names in use anywhere in the model.
+/// Names in use, and new ones in time that does not grow with them.
 #[derive(Default)]
-struct Taken {
-    /// Every name, so that a new one is new.
+pub(super) struct Names {
     all: HashSet<String>,
-    /// Names of layers with weights that were met.
-    met: HashSet<String>,
     /// The next number to try for a name.
     next: HashMap<String, u64>,
-    /// For TensorFlow.js, whose layers share one space of names; else for Keras.
-    is_shared: bool,
 }
 
-impl Taken {
-    fn count(&mut self, config: &Value) {
-        for layer in layers(config) {
-            self.all.insert(layer_name(layer).to_owned());
-            if let Some(inner) = inner_model(layer) {
-                self.count(inner);
-            }
-        }
+impl Names {
+    /// Those of layers.
+    pub(super) fn of(layers: &[Value]) -> Self {
+        let all = layers.iter().map(|layer| layer_name(layer).to_owned()).collect();
+        Self { all, next: HashMap::new() }
     }
 
-    /// The name as the target can take it.
-    fn valid(&self, name: &str) -> String {
-        if self.is_shared { valid_name(name) } else { name.replace('/', "_") }
-    }
-
-    /// A name like `wanted` that is not in use.
-    fn fresh(&mut self, wanted: String) -> String {
+    /// A name like `wanted` that is not in use, and is from now on.
+    pub(super) fn fresh(&mut self, wanted: String) -> String {
         if self.all.insert(wanted.clone()) {
             return wanted;
         }
@@ -78,6 +65,33 @@ impl Taken {
     }
 }
 
+/// The names in use anywhere in the model.
+#[derive(Default)]
+struct Taken {
+    /// Every name, so that a new one is new.
+    names: Names,
+    /// Names of layers with weights that were met.
+    met: HashSet<String>,
+    /// For TensorFlow.js, whose layers share one space of names; else for Keras.
+    is_shared: bool,
+}
+
+impl Taken {
+    fn count(&mut self, config: &Value) {
+        for layer in layers(config) {
+            self.names.all.insert(layer_name(layer).to_owned());
+            if let Some(inner) = inner_model(layer) {
+                self.count(inner);
+            }
+        }
+    }
+
+    /// The name as the target can take it.
+    fn valid(&self, name: &str) -> String {
+        if self.is_shared { valid_name(name) } else { name.replace('/', "_") }
+    }
+}
+
 /// Renames a model's own layers first, so that the outer ones keep their names.
 fn rename_in(config: &mut Value, path: &mut Vec<String>, taken: &mut Taken, work: &mut Work) {
     let prefix = path.last().cloned().unwrap_or_default();
@@ -85,8 +99,7 @@ fn rename_in(config: &mut Value, path: &mut Vec<String>, taken: &mut Taken, work
     for layer in layers_mut(config).into_iter().flatten() {
         let from = layer_name(layer).to_owned();
         let valid = taken.valid(&from);
-        let is_clash =
-            taken.is_shared && has_weights(layer) && !taken.met.insert(valid.clone());
+        let is_clash = taken.is_shared && has_weights(layer) && !taken.met.insert(valid.clone());
         if valid == from && !is_clash {
             continue;
         }
@@ -95,7 +108,7 @@ fn rename_in(config: &mut Value, path: &mut Vec<String>, taken: &mut Taken, work
         } else {
             valid
         };
-        let to = taken.fresh(wanted);
+        let to = taken.names.fresh(wanted);
         taken.met.insert(to.clone());
         set_name(layer, &to);
         let mut place = path.clone();

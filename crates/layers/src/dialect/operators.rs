@@ -1,11 +1,10 @@
 //! Keras 3's operators that stand in a model as layers (`x + y`, `ops.relu(x)`), as real layers.
 
-use std::collections::HashSet;
-
 use serde_json::{Value, json};
 
 use super::calls::{Argument, Call, Tensor};
 use super::json::{Members, text};
+use super::names::Names;
 pub(super) use crate::layers::operators::is_operator;
 
 /// Why an operator has no layer of its own.
@@ -20,7 +19,7 @@ const NO_LAYER: &str = "it is an operator (keras.ops) and no layer does the same
 pub(super) fn to_layer(
     object: &mut Members,
     calls: &mut [Call],
-    names: &mut HashSet<String>,
+    names: &mut Names,
     before: &mut Vec<Value>,
 ) -> Result<String, String> {
     let class_name = text(object, "class_name").to_owned();
@@ -34,7 +33,7 @@ pub(super) fn to_layer(
     if let Some(at) = layer.negated
         && let Some(tensor) = tensors.get_mut(at)
     {
-        let helper = unused(names, &format!("{name}_negated"));
+        let helper = names.fresh(format!("{name}_negated"));
         before.push(negation(&helper, tensor));
         *tensor = Tensor { layer: helper, node: 0, index: 0, ..tensor.clone() };
     }
@@ -277,15 +276,4 @@ pub(super) fn negation(name: &str, of: &Tensor) -> Value {
         "name": name,
         "inbound_nodes": [[[of.layer, of.node, of.index, {}]]],
     })
-}
-
-/// A name that no layer has, and has from now on.
-pub(super) fn unused(names: &mut HashSet<String>, wanted: &str) -> String {
-    let mut name = wanted.to_owned();
-    let mut n = 1_u64;
-    while !names.insert(name.clone()) {
-        name = format!("{wanted}_{n}");
-        n += 1;
-    }
-    name
 }

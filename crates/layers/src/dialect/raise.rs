@@ -156,7 +156,8 @@ fn special_call(class_name: &str, node: &Value) -> Option<Value> {
     let kwargs = entries.last()?.get(3).and_then(Value::as_object).unwrap_or(&empty);
     let is_recurrent = super::keras3::is_recurrent(class_name);
     let has_tensors = kwargs.values().any(|value| Tensor::from_triple(value).is_some());
-    if !has_tensors && !(is_recurrent && tensors.len() > 1) {
+    let has_states = is_recurrent && tensors.len() > 1;
+    if !has_tensors && !has_states {
         return None;
     }
     let states = if is_recurrent { tensors.split_off(1) } else { Vec::new() };

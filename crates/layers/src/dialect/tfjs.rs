@@ -7,6 +7,7 @@ use tensorferry_diagnostics::Problems;
 
 use super::calls::{Tensor, boundary};
 use super::json::{Members, class_and_config, layer_name, layers_mut, text};
+use super::names::Names;
 use super::{Work, objects, operators};
 use crate::def::Shape;
 use crate::layers::tfjs::INITIALIZERS;
@@ -108,8 +109,7 @@ fn repair_repeated_outputs(config: &mut Members, work: &mut Work) {
         return;
     }
     let Some(Value::Array(layers)) = config.get_mut("layers") else { return };
-    let mut names: HashSet<String> =
-        layers.iter().map(|layer| layer_name(layer).to_owned()).collect();
+    let mut names = Names::of(layers);
     let mut seen = HashSet::new();
     let mut triples = Vec::with_capacity(outputs.len());
     for tensor in outputs {
@@ -117,7 +117,7 @@ fn repair_repeated_outputs(config: &mut Members, work: &mut Work) {
             triples.push(tensor.triple());
             continue;
         }
-        let name = operators::unused(&mut names, &format!("{}_copy", tensor.layer));
+        let name = names.fresh(format!("{}_copy", tensor.layer));
         let config = json!({"name": name, "trainable": true, "dtype": "float32",
             "activation": "linear"});
         layers.push(json!({"class_name": "Activation", "config": config, "name": name,
@@ -316,14 +316,14 @@ fn repair_subtractions(model: &mut Members, work: &mut Work) {
     if !layers.iter().any(is_subtraction) {
         return;
     }
-    let mut names = layers.iter().map(|layer| layer_name(layer).to_owned()).collect();
+    let mut names = Names::of(layers);
     let mut out = Vec::with_capacity(layers.len());
     for mut layer in std::mem::take(layers) {
         if is_subtraction(&layer) && has_simple_pairs(&layer) {
             let name = layer_name(&layer).to_owned();
             for entry in second_inputs(&mut layer) {
                 let Some(tensor) = Tensor::from_triple(entry) else { continue };
-                let helper = operators::unused(&mut names, &format!("{name}_negated"));
+                let helper = names.fresh(format!("{name}_negated"));
                 out.push(operators::negation(&helper, &tensor));
                 *entry = json!([helper, 0, 0, {}]);
             }

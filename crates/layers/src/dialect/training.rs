@@ -4,8 +4,11 @@ use serde_json::{Value, json};
 
 use super::json::{Members, text};
 
+/// Keras' and TensorFlow.js' names of an optimizer's arguments.
+type Arguments = &'static [(&'static str, &'static str)];
+
 /// Optimizers: Keras' class, TensorFlow.js' class, and the arguments both have under either name.
-const OPTIMIZERS: &[(&str, &str, &[(&str, &str)])] = &[
+const OPTIMIZERS: &[(&str, &str, Arguments)] = &[
     ("SGD", "SGD", &[("learning_rate", "learning_rate")]),
     (
         "SGD",
