@@ -121,7 +121,12 @@ pub fn attribute(name: &str, datatype: &[u8], shape: &[u64], data: &[u8]) -> Mes
 
 /// An attribute of one text.
 pub fn text_attribute(name: &str, text: &str) -> Message {
-    attribute(name, &fixed_text(text.len().max(1)), &[], if text.is_empty() { b"\0" } else { text.as_bytes() })
+    attribute(
+        name,
+        &fixed_text(text.len().max(1)),
+        &[],
+        if text.is_empty() { b"\0" } else { text.as_bytes() },
+    )
 }
 
 /// An attribute of several texts.

@@ -114,4 +114,3 @@ pub fn write(rows: &[Row]) -> Vec<u8> {
     out.extend(MAGIC.to_le_bytes());
     out
 }
-

@@ -75,8 +75,7 @@ impl RawEntry {
 
 /// A raw deflate stream.
 pub fn deflate(content: &[u8]) -> Vec<u8> {
-    let mut encoder =
-        flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     std::io::Write::write_all(&mut encoder, content).expect("a vector takes every byte");
     encoder.finish().expect("a vector takes every byte")
 }

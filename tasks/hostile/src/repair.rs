@@ -22,9 +22,9 @@ impl Checksums {
                 let sum = hdf5_reader::checksum::jenkins_lookup3(&bytes[start..*end]);
                 bytes[*end..].starts_with(&sum.to_le_bytes())
             });
-            blocks.extend(
-                end.map(|end| (start..end, hdf5_reader::checksum::jenkins_lookup3 as fn(_) -> _)),
-            );
+            if let Some(end) = end {
+                blocks.push((start..end, hdf5_reader::checksum::jenkins_lookup3));
+            }
         }
         Self { blocks }
     }

@@ -121,7 +121,9 @@ pub fn weights() -> Vec<Vec<u8>> {
         format!(r#"{{"name": "{name}", "shape": {shape}, "dtype": "{dtype}"{more}}}"#)
     };
     let affine = |dtype: &str| {
-        format!(r#", "quantization": {{"dtype": "{dtype}", "min": -1.5, "scale": 0.25, "original_dtype": "float32"}}"#)
+        format!(
+            r#", "quantization": {{"dtype": "{dtype}", "min": -1.5, "scale": 0.25, "original_dtype": "float32"}}"#
+        )
     };
     let half = r#", "quantization": {"dtype": "float16", "original_dtype": "float32"}"#;
     let cases: [(Vec<String>, Vec<u8>); 6] = [
@@ -161,11 +163,34 @@ pub fn keras() -> Vec<Vec<u8>> {
 /// Names of files, good and bad.
 pub fn names() -> Vec<Vec<u8>> {
     let names = [
-        "group1-shard1of1.bin", "./w.bin", "folder/w.bin", "../w.bin", "a/../../w.bin",
-        "/etc/passwd", "C:\\w.bin", "\\\\server\\w", "file:///etc/passwd", "http://x/w.bin",
-        "//x/w.bin", "w.bin?x=1", "w.bin#x", "%2e%2e/w.bin", "a//b", ".", "..", "", "a\0b",
-        "w\u{1b}[2J.bin", "w\u{202e}nib.bin", "ｗ.bin", "..\\w.bin", "a/./b", "~/.ssh/id_rsa",
-        "CON", "assets/", "data:text/plain,x",
+        "group1-shard1of1.bin",
+        "./w.bin",
+        "folder/w.bin",
+        "../w.bin",
+        "a/../../w.bin",
+        "/etc/passwd",
+        "C:\\w.bin",
+        "\\\\server\\w",
+        "file:///etc/passwd",
+        "http://x/w.bin",
+        "//x/w.bin",
+        "w.bin?x=1",
+        "w.bin#x",
+        "%2e%2e/w.bin",
+        "a//b",
+        ".",
+        "..",
+        "",
+        "a\0b",
+        "w\u{1b}[2J.bin",
+        "w\u{202e}nib.bin",
+        "ｗ.bin",
+        "..\\w.bin",
+        "a/./b",
+        "~/.ssh/id_rsa",
+        "CON",
+        "assets/",
+        "data:text/plain,x",
     ];
     names.iter().map(|name| name.as_bytes().to_vec()).collect()
 }

@@ -76,7 +76,8 @@ impl Layers {
         self.configs.push(json!({"class_name": class, "config": config}));
         for (weight, shape) in weights {
             self.byte_len += 4 * shape.iter().product::<u64>();
-            let entry = json!({"name": format!("{name}/{weight}"), "shape": shape, "dtype": "float32"});
+            let entry =
+                json!({"name": format!("{name}/{weight}"), "shape": shape, "dtype": "float32"});
             self.weights.push(entry);
         }
     }
@@ -92,8 +93,9 @@ fn model(choices: &mut Choices<'_>) -> (String, Vec<u8>) {
         match choices.below(4) {
             0 => {
                 let config = json!({"axis": [2], "momentum": 0.99, "epsilon": 0.001, "center": true, "scale": true});
+                let shape = [width];
                 let names = ["gamma", "beta", "moving_mean", "moving_variance"];
-                layers.push("BatchNormalization", config, &names.map(|name| (name, &[width][..])));
+                layers.push("BatchNormalization", config, &names.map(|name| (name, &shape[..])));
             }
             1 => {
                 let config = json!({

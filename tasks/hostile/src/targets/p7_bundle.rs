@@ -39,11 +39,11 @@ fn found(index: &Bytes, shard: &Bytes, good: Digest, data: &[u8]) {
     let mut bytes = file.to_vec();
     bytes[at] ^= flipped;
     let bytes = Bytes::from(bytes);
-    let result =
-        if is_index { read_bundle(&bytes, shard) } else { read_bundle(index, &bytes) };
+    let result = if is_index { read_bundle(&bytes, shard) } else { read_bundle(index, &bytes) };
     let is_covered = is_index
-        && raw_table::blocks(index)
-            .is_some_and(|blocks| blocks.iter().any(|block| (block.start..block.end + 5).contains(&at)));
+        && raw_table::blocks(index).is_some_and(|blocks| {
+            blocks.iter().any(|block| (block.start..block.end + 5).contains(&at))
+        });
     match result {
         Ok(_) if is_covered => panic!("byte {at} of the index was changed, and nobody noticed"),
         Ok(digest) => assert_eq!(digest, good, "byte {at} was changed, and another tensor came"),

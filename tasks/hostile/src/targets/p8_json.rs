@@ -40,8 +40,7 @@ fn config(data: &[u8], value: Value) {
     let _ = convert::run(&store, byte_len, &convert::options(number));
     let mut whole = keras::model_json(&[]);
     whole["weightsManifest"] = Value::Array(vec![]);
-    whole["modelTopology"] =
-        Map::from_iter([("model_config".to_owned(), value)]).into();
+    whole["modelTopology"] = Map::from_iter([("model_config".to_owned(), value)]).into();
     let whole = whole.to_string();
     let byte_len = whole.len() as u64;
     let store = MemoryStore::file("model.json", whole);
