@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its terminal")]
 
+mod bench;
 mod cases;
 mod fuzz;
 mod oracle;
@@ -15,11 +16,14 @@ const USAGE: &str = "\
 cargo xtask COMMAND
 
   test [--no-browser]            every test: Rust, documentation, wasm build, Node, Chromium
+  bench [--rounds N] [--binary FILE]
+                                 time conversions against `cp`, into docs/benchmarks.md
   js-cases                       convert the fixtures into target/js-cases for tests-js
   oracle-check [--keras2 PY] [--keras3 PY]
                                  load the Keras files that we write in real Keras
   fuzz [--seconds N] [TARGET..]  run the fuzz targets, N seconds each (default 60)
   pack-fixtures --from DIR       make fixtures/*.tar.gz from an oracle's folder
+  pack-extra --from DIR          make fixtures/extra.tar.gz from tasks/oracle/make_extra.py's folder
   pack-saved-by-tfjs             make fixtures/tfjs-saved.tar.gz with TensorFlow.js
 ";
 
@@ -31,10 +35,12 @@ fn main() -> ExitCode {
     };
     let result = match command.as_str() {
         "test" => test::all(rest),
+        "bench" => bench::all(rest),
         "js-cases" => cases::make().map(drop),
         "oracle-check" => oracle::check(rest),
         "fuzz" => fuzz::all(rest),
         "pack-fixtures" => pack::from_args(rest),
+        "pack-extra" => pack::extra(rest),
         "pack-saved-by-tfjs" => pack::saved_by_tfjs(),
         "help" | "-h" | "--help" => {
             print!("{USAGE}");

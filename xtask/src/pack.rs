@@ -52,10 +52,22 @@ pub(crate) fn saved_by_tfjs() -> Result<()> {
         fs::remove_dir_all(&made)?;
     }
     run(command("node", &["tests-js/make-saved.mjs"]).arg(made.join("tfjs-saved")))?;
+    one_archive(&made, &["tfjs-saved"], "tfjs-saved.tar.gz")
+}
+
+/// `pack-extra --from DIR`: what `tasks/oracle/make_extra.py` made.
+pub(crate) fn extra(args: &[String]) -> Result<()> {
+    let from = option(args, "--from").ok_or("`pack-extra` needs `--from DIR`")?;
+    one_archive(Path::new(from), &["goldens", "manifest-extra.json", "models"], "extra.tar.gz")
+}
+
+fn one_archive(from: &Path, names: &[&str], archive_name: &str) -> Result<()> {
     let mut files = BTreeMap::new();
-    add(&made, "tfjs-saved", &mut files)?;
+    for name in names {
+        add(from, name, &mut files)?;
+    }
     let to = root().join("fixtures");
-    fs::write(to.join("tfjs-saved.tar.gz"), archive(&files)?)?;
+    fs::write(to.join(archive_name), archive(&files)?)?;
     write_sums(&to)
 }
 

@@ -1,0 +1,178 @@
+//! `cargo xtask bench`: whole processes against `cp`, in turn, and their figures in the docs.
+
+mod measure;
+mod memory;
+mod report;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::run::{Result, cargo, option, root, run, target};
+use measure::{Pair, Program};
+
+/// Counted runs of each program of a pair.
+const ROUNDS: usize = 9;
+/// The large file takes seconds a run.
+const ROUNDS_LARGE: usize = 5;
+/// Starts of the program that does nothing.
+const STARTS: usize = 21;
+/// Runs of their own, in which memory is looked at and nothing is timed.
+const MEMORY_RUNS: usize = 3;
+
+/// Builds, makes the inputs, measures and writes `docs/benchmarks.md`.
+pub(crate) fn all(args: &[String]) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        return Err("`cargo xtask bench` reads /proc and needs Linux".into());
+    }
+    let rounds = match option(args, "--rounds") {
+        Some(text) => {
+            let n = text.parse().map_err(|_| format!("`--rounds {text}` is not a number"))?;
+            (n, n)
+        }
+        None => (ROUNDS, ROUNDS_LARGE),
+    };
+    let binary = match option(args, "--binary") {
+        Some(path) => PathBuf::from(path),
+        None => {
+            run(&mut cargo(&["build", "--release", "-p", "tensorferry-cli"]))?;
+            target().join("release/tensorferry")
+        }
+    };
+    let folder = target().join("bench");
+    fs::create_dir_all(&folder)?;
+    let before = report::load();
+    let small = input(&folder, "mobilenet_v2")?;
+    let large = input(&folder, "six_dense")?;
+    let bench = Bench { binary, folder };
+    let mut results = Vec::new();
+    for pair in bench.small_pairs(&small) {
+        results.push(pair.run(rounds.0)?);
+    }
+    for pair in bench.large_pairs(&large) {
+        results.push(pair.run(rounds.1)?);
+    }
+    let starts = Pair::alone(bench.version()).run(STARTS)?;
+    let memory = [("MobileNetV2", &small), ("1.5 GB", &large)];
+    let memory = memory
+        .into_iter()
+        .map(|(name, input)| {
+            Ok((name, memory::peak(&bench.convert(input, "memory"), MEMORY_RUNS)?))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    for (_, path) in bench.outputs() {
+        measure::remove(&path)?;
+    }
+    report::write(&root().join("docs/benchmarks.md"), &results, &starts, &memory, &before)
+}
+
+/// The file of a model, made when it is not there: the same bytes each time.
+fn input(folder: &Path, name: &str) -> Result<PathBuf> {
+    let path = folder.join(name).join("model.h5");
+    if !path.is_file() {
+        fs::create_dir_all(folder.join(name))?;
+        let part = folder.join(format!("{name}.part"));
+        let example = ["run", "--release", "-p", "tensorferry", "--example", "bench_models", "--"];
+        run(cargo(&example).arg(name).arg(&part))?;
+        fs::rename(&part, &path)?;
+    }
+    Ok(path)
+}
+
+/// Where the programs are and what they work on.
+struct Bench {
+    binary: PathBuf,
+    folder: PathBuf,
+}
+
+impl Bench {
+    fn small_pairs(&self, input: &Path) -> Vec<Pair> {
+        let title = "MobileNetV2, 14 MB";
+        vec![
+            self.pair(title, self.convert(input, "a"), self.copy_folder(input)),
+            self.pair(title, self.convert(input, "a"), self.copy_folder_durably(input)),
+            self.pair(
+                "control: the same program twice, MobileNetV2",
+                self.convert(input, "a"),
+                self.convert(input, "b"),
+            ),
+        ]
+    }
+
+    fn large_pairs(&self, input: &Path) -> Vec<Pair> {
+        let title = "six Dense(8192), 1.5 GB";
+        vec![
+            self.pair(title, self.convert(input, "a"), self.copy(input)),
+            self.pair(title, self.convert(input, "a"), self.copy_durably(input)),
+        ]
+    }
+
+    fn pair(&self, title: &str, a: Program, b: Program) -> Pair {
+        Pair { title: title.to_owned(), a, b: Some(b) }
+    }
+
+    fn outputs(&self) -> [(&'static str, PathBuf); 4] {
+        ["a", "b", "copy", "memory"].map(|name| (name, self.output(name)))
+    }
+
+    fn output(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("out-{name}"))
+    }
+
+    fn convert(&self, input: &Path, output: &str) -> Program {
+        let output = self.output(output);
+        let mut program = Program::new("tensorferry convert", &self.binary, &output);
+        program.args = vec!["convert".into(), "--quiet".into(), input.into(), output.into()];
+        program
+    }
+
+    fn version(&self) -> Program {
+        let mut program = Program::new("tensorferry --version", &self.binary, &self.output("none"));
+        program.args = vec!["--version".into()];
+        program
+    }
+
+    fn copy(&self, input: &Path) -> Program {
+        let output = self.output("copy");
+        let mut program = Program::new("cp", Path::new("cp"), &output);
+        program.args = vec![input.into(), output.into()];
+        program
+    }
+
+    /// The folder that holds the input and nothing else.
+    fn copy_folder(&self, input: &Path) -> Program {
+        let output = self.output("copy");
+        let mut program = Program::new("cp -r", Path::new("cp"), &output);
+        let folder = input.parent().unwrap_or(input);
+        program.args = vec!["-r".into(), folder.into(), output.into()];
+        program
+    }
+
+    /// What a careful user would run to have a copy that survives a power loss.
+    fn copy_durably(&self, input: &Path) -> Program {
+        let script = r#"cp "$1" "$2" && sync "$2" "$3""#;
+        let output = self.output("copy");
+        let mut program = Program::new("cp && sync FILE FOLDER", Path::new("sh"), &output);
+        program.args = vec!["-c".into(), script.into(), "sh".into(), input.into(), output.into()];
+        program.args.push((&self.folder).into());
+        program
+    }
+
+    /// See [`Bench::copy_durably`].
+    fn copy_folder_durably(&self, input: &Path) -> Program {
+        let script = r#"cp -r "$1" "$2" && sync "$2"/* "$2" "$3""#;
+        let output = self.output("copy");
+        let mut program = Program::new("cp -r && sync FILE FOLDERS", Path::new("sh"), &output);
+        let folder = input.parent().unwrap_or(input);
+        program.args = vec!["-c".into(), script.into(), "sh".into(), folder.into(), output.into()];
+        program.args.push((&self.folder).into());
+        program
+    }
+}
+
+/// The command that a program is.
+fn command(program: &Program) -> Command {
+    let mut command = Command::new(&program.path);
+    command.args(&program.args);
+    command
+}
