@@ -17,8 +17,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tensorferry-hdf5", &["store"]),
     ("tensorferry-tf-proto", &["store"]),
     ("tensorferry-tensor-bundle", &["store", "tf-proto"]),
-    // TensorFlow.js' weights have its element types, so this one format knows tensors.
-    ("tensorferry-tfjs-files", &["store", "json", "tensor"]),
+    // TensorFlow.js' weights have its element types, so this one format knows tensors; and `front`
+    // and `back` both report its errors, so it says once which problem each is.
+    ("tensorferry-tfjs-files", &["diagnostics", "json", "store", "tensor"]),
     // The engine: the graph, what its ops mean, how it is run.
     ("tensorferry-ir", &["tensor"]),
     ("tensorferry-ops", &["ir", "tensor"]),
@@ -73,24 +74,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("tensorferry-tidy", &[]),
-    (
-        "tensorferry-fuzz",
-        &[
-            "",
-            "archive",
-            "back",
-            "front",
-            "hdf5",
-            "json",
-            "store",
-            "tensor",
-            "tensor-bundle",
-            "tf-proto",
-            "tfjs-files",
-            "layers",
-            "diagnostics",
-        ],
-    ),
+    ("tensorferry-fuzz", &["hostile"]),
     ("xtask", &[]),
 ];
 
