@@ -58,7 +58,7 @@ pub(crate) enum Command {
     /// The input's own bytes say what it is. A Keras or TensorFlow model becomes a TensorFlow.js
     /// model, a TensorFlow.js model becomes what the output path's ending or `--output-format`
     /// says. The output path then holds the complete result, or is as it was before.
-    Convert(ConvertArgs),
+    Convert(Box<ConvertArgs>),
     /// Show what is inside a model
     Inspect(InspectArgs),
     /// Answer questions, get a conversion
