@@ -194,6 +194,15 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_is_a_bug_of_ours_and_a_refusal_is_not() {
+        assert_eq!(guarded(|| panic!("for this test")), ExitCode::from(1));
+        assert_eq!(guarded(|| Err(Problem::input("bad").into())), ExitCode::from(2));
+        assert_eq!(guarded(|| Err(Problem::new(Kind::Bug, "odd").into())), ExitCode::from(1));
+        assert_eq!(guarded(|| Err(Failure::BrokenPipe)), ExitCode::SUCCESS);
+        drop(panic::take_hook()); // the other tests' panics are to be seen
+    }
+
+    #[test]
     fn json_has_one_object_a_line() {
         let problem = Problem::input("bad").in_file("m.h5").at("x").expected(1, 2);
         assert_eq!(

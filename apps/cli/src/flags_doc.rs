@@ -54,7 +54,7 @@ fn row(argument: &Arg, out: &mut String) {
     let takes_values = argument.get_action().takes_values() && argument.get_long().is_some();
     let value = match (takes_values, values.is_empty()) {
         (false, _) => String::new(),
-        (true, true) => format!("{}", names.join(" ").replace('|', "\\|")),
+        (true, true) => names.join(" ").replace('|', "\\|"),
         (true, false) => values.join(", "),
     };
     let defaults = argument.get_default_values();
