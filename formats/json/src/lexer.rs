@@ -34,6 +34,11 @@ impl<'a> Lexer<'a> {
         Self { text, at: 0 }
     }
 
+    /// The string whose opening quote is at byte `at`.
+    pub(crate) fn string_at(&self, at: usize) -> Result<String> {
+        Self { text: self.text, at }.string()
+    }
+
     pub(crate) fn at(&self) -> usize {
         self.at
     }
@@ -82,14 +87,22 @@ impl<'a> Lexer<'a> {
             let Some(stop) = stop else {
                 return fault(Kind::Truncated, start, "the text ends inside a string");
             };
-            out.push_str(rest.get(..stop).unwrap_or_default());
+            let plain = rest.get(..stop).unwrap_or_default();
             self.at += stop;
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
+                    if out.is_empty() {
+                        // Most strings: one allocation, of their own length.
+                        return Ok(plain.to_owned());
+                    }
+                    out.push_str(plain);
                     return Ok(out);
                 }
-                Some(b'\\') => out.push(self.escape()?),
+                Some(b'\\') => {
+                    out.push_str(plain);
+                    out.push(self.escape()?);
+                }
                 _ => return fault(Kind::Malformed, self.at, "a control character in a string"),
             }
         }

@@ -24,14 +24,6 @@ impl Path {
     pub(crate) fn push_index(&mut self, index: usize) {
         self.0.push(Segment::Index(index));
     }
-
-    /// Takes the last part off; its key, when it was one.
-    pub(crate) fn pop(&mut self) -> Option<String> {
-        match self.0.pop() {
-            Some(Segment::Key(key)) => Some(key),
-            Some(Segment::Index(_)) | None => None,
-        }
-    }
 }
 
 impl fmt::Display for Path {

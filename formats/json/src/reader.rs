@@ -66,7 +66,9 @@ pub fn parse_with(bytes: &[u8], limits: &Limits, non_finite: NonFinite) -> Resul
     };
     let mut reader = Reader {
         lexer: Lexer::new(text),
-        path: Path::default(),
+        steps: Vec::new(),
+        members: Vec::new(),
+        items: Vec::new(),
         non_finite,
         nesting_left: limits.nesting,
         values_left: VALUES_MIN.max(byte_len / BYTES_PER_VALUE),
@@ -77,15 +79,33 @@ pub fn parse_with(bytes: &[u8], limits: &Limits, non_finite: NonFinite) -> Resul
         Ok(value) => Ok(Parsed { value, replaced: reader.replaced, n_replaced: reader.n_replaced }),
         Err(Fault { kind, what, at }) => {
             let place = Place { text: text.as_bytes(), at, before };
-            Err(Error::new(kind, what, reader.path, place))
+            Err(Error::new(kind, what, reader.path(), place))
         }
     }
+}
+
+/// One part of the way to a value.
+enum Step {
+    /// A key, by the byte at which it starts: what it says matters only to messages.
+    Key(usize),
+    Index(usize),
+}
+
+/// A key and value of an object that is not complete yet.
+struct Member {
+    at: usize,
+    key: String,
+    value: Value,
 }
 
 struct Reader<'a> {
     lexer: Lexer<'a>,
     /// Leads to the value that is being read; left as it is when an error stops the reading.
-    path: Path,
+    steps: Vec<Step>,
+    /// The members of all objects that are open, so that each becomes a map of the right size.
+    members: Vec<Member>,
+    /// The same for arrays.
+    items: Vec<Value>,
     non_finite: NonFinite,
     nesting_left: u32,
     values_left: u64,
@@ -131,10 +151,10 @@ impl Reader<'_> {
     }
 
     fn object(&mut self) -> Result<Value, Fault> {
-        let mut map = Map::new();
+        let first = self.members.len();
         self.lexer.skip_space();
         if self.lexer.take(b'}') {
-            return Ok(Value::Object(map));
+            return Ok(Value::Object(Map::new()));
         }
         loop {
             self.lexer.skip_space();
@@ -143,22 +163,17 @@ impl Reader<'_> {
             }
             let at = self.lexer.at();
             let key = self.lexer.string()?;
-            let is_known = map.contains_key(&key);
-            self.path.push_key(key);
-            if is_known {
-                let what = "the object has this key twice".to_owned();
-                return Err(Fault { kind: Kind::Malformed, what, at });
-            }
+            self.steps.push(Step::Key(at));
             self.lexer.skip_space();
             if !self.lexer.take(b':') {
                 return Err(self.lexer.unexpected("`:`"));
             }
             let value = self.value()?;
-            let key = self.path.pop().expect("the key was put there above");
-            map.insert(key, value);
+            self.steps.pop();
+            self.members.push(Member { at, key, value });
             self.lexer.skip_space();
             if self.lexer.take(b'}') {
-                return Ok(Value::Object(map));
+                return self.map(first);
             }
             if !self.lexer.take(b',') {
                 return Err(self.lexer.unexpected("`,` or `}`"));
@@ -166,19 +181,34 @@ impl Reader<'_> {
         }
     }
 
+    /// The object whose members are those from `first` on.
+    fn map(&mut self, first: usize) -> Result<Value, Fault> {
+        let members = self.members.drain(first..);
+        let mut map = Map::with_capacity(members.len());
+        for Member { at, key, value } in members {
+            if map.insert(key, value).is_some() {
+                self.steps.push(Step::Key(at));
+                let what = "the object has this key twice".to_owned();
+                return Err(Fault { kind: Kind::Malformed, what, at });
+            }
+        }
+        Ok(Value::Object(map))
+    }
+
     fn array(&mut self) -> Result<Value, Fault> {
-        let mut items = Vec::new();
+        let first = self.items.len();
         self.lexer.skip_space();
         if self.lexer.take(b']') {
-            return Ok(Value::Array(items));
+            return Ok(Value::Array(Vec::new()));
         }
         loop {
-            self.path.push_index(items.len());
-            items.push(self.value()?);
-            self.path.pop();
+            self.steps.push(Step::Index(self.items.len() - first));
+            let item = self.value()?;
+            self.items.push(item);
+            self.steps.pop();
             self.lexer.skip_space();
             if self.lexer.take(b']') {
-                return Ok(Value::Array(items));
+                return Ok(Value::Array(self.items.split_off(first)));
             }
             if !self.lexer.take(b',') {
                 return Err(self.lexer.unexpected("`,` or `]`"));
@@ -221,9 +251,21 @@ impl Reader<'_> {
         }
         self.n_replaced += 1;
         if self.replaced.len() < REPLACED_KEPT {
-            self.replaced.push(self.path.clone());
+            self.replaced.push(self.path());
         }
         Ok(Value::Null)
+    }
+
+    /// The steps as people write them.
+    fn path(&self) -> Path {
+        let mut path = Path::default();
+        for step in &self.steps {
+            match step {
+                Step::Key(at) => path.push_key(self.lexer.string_at(*at).unwrap_or_default()),
+                Step::Index(index) => path.push_index(*index),
+            }
+        }
+        path
     }
 
     fn limit(&self, what: &str) -> Fault {

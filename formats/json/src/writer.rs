@@ -105,10 +105,11 @@ impl Formatter for Python {
         fragment: &str,
     ) -> io::Result<()> {
         let mut rest = fragment;
-        while let Some(at) = rest.find(|c| !(' '..='~').contains(&c)) {
+        while let Some(at) = rest.bytes().position(|b| !(b' '..=b'~').contains(&b)) {
             let (plain, odd) = rest.split_at(at);
             writer.write_all(plain.as_bytes())?;
-            let c = odd.chars().next().expect("`find` found a character there");
+            let c =
+                odd.chars().next().expect("a character starts at the first byte that is not plain");
             for unit in c.encode_utf16(&mut [0; 2]) {
                 write!(writer, "\\u{unit:04x}")?;
             }
