@@ -29,7 +29,8 @@ const LAYER_GROUP_DEPTH_MAX: usize = 32;
 pub(crate) fn read(name: &str, file: &File) -> Result<(Source, Summary), Problems> {
     let root = file.root().map_err(|e| errors::hdf5(name, &e))?;
     let has = |attr: &str| {
-        root.attr(attr).map(|found| found.is_some()).map_err(|e| errors::hdf5(name, &e))
+        let names = root.attr_names().map_err(|e| errors::hdf5(name, &e))?;
+        Ok::<_, Problem>(names.iter().any(|name| name == attr))
     };
     let layer_names = root.string_list("layer_names").map_err(|e| errors::hdf5(name, &e))?;
     match layer_names {

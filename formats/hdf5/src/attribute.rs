@@ -1,6 +1,7 @@
 //! Attributes and their values.
 
 use std::collections::HashSet;
+use std::ffi::CStr;
 
 use hdf5_reader::btree_v2::BTreeV2Record;
 use hdf5_reader::io::Cursor;
@@ -314,7 +315,10 @@ pub(crate) fn strings(
 /// `bytes` without what fills them up.
 fn cut(bytes: &[u8], padding: Padding) -> &[u8] {
     let end = match padding {
-        Padding::NullTerminated => bytes.iter().position(|byte| *byte == 0),
+        // Texts of megabytes come this way; this looks at more than one byte at a time.
+        Padding::NullTerminated => {
+            CStr::from_bytes_until_nul(bytes).ok().map(|text| text.count_bytes())
+        }
         Padding::NullPadded => Some(bytes.iter().rposition(|b| *b != 0).map_or(0, |i| i + 1)),
         Padding::SpacePadded => Some(bytes.iter().rposition(|b| *b != b' ').map_or(0, |i| i + 1)),
     };
