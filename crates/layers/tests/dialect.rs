@@ -553,10 +553,18 @@ fn configs_for_keras_say_what_both_kerases_read() {
     let zip = to_keras3(&model, Dialect::Tfjs).unwrap();
     assert_eq!(zip.model["module"], "keras");
     assert!(layers(&zip).iter().all(|layer| layer["module"] == "keras.layers"));
-    // A Keras 3 config is one already.
+    // A Keras 3 config is one already, unless it comes from an HDF5 file.
     let model =
         functional3(json!([input3("x", json!([null]))]), json!(["x", 0, 0]), json!(["x", 0, 0]));
     assert_eq!(to_keras3(&model, Dialect::Keras3).unwrap().model, model);
+    let mut model = model;
+    model.as_object_mut().unwrap().shift_remove("module");
+    let zip = to_keras3(&model, Dialect::Keras3).unwrap();
+    assert_eq!(
+        (&zip.model["module"], &zip.model["class_name"]),
+        (&json!("keras"), &json!("Model"))
+    );
+    assert_eq!(layers(&zip)[0]["config"]["batch_input_shape"], json!([null]));
 }
 
 #[test]

@@ -61,8 +61,8 @@ pub struct Change {
 /// A layer that has another name now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerRename {
-    /// The names, in the source, of the nested models that hold the layer, outermost first, then
-    /// the layer's own.
+    /// The names, in the source, of the layers that hold it (nested models, or the wrapper of one),
+    /// outermost first, then the layer's own.
     pub path: Vec<String>,
     /// Its name in the source.
     pub from: String,
@@ -123,7 +123,9 @@ pub fn to_keras2(model: &Value, from: Dialect) -> Result<Converted, Problems> {
     Ok(work.finish(model))
 }
 
-/// The config for the `config.json` of a `.keras` file.
+/// The config for the `config.json` of a `.keras` file that Keras 3 and Keras 2.15 load; a config
+/// from Keras 3's own `.keras` file stays as it is. What only Keras 3 can read is among the
+/// changes.
 ///
 /// # Errors
 ///
@@ -131,13 +133,18 @@ pub fn to_keras2(model: &Value, from: Dialect) -> Result<Converted, Problems> {
 pub fn to_keras3(model: &Value, from: Dialect) -> Result<Converted, Problems> {
     let mut work = Work::begin(model)?;
     let mut model = model.clone();
-    if from != Dialect::Keras3 {
-        json::strip_saved_keys(&mut model);
-        json::rename_classes(&mut model);
-        graph::check(&model)?;
-        names::drop_slashes(&mut model, &mut work);
-        raise::to_file(&mut model, from, common::File::Zip, &mut work);
+    if from == Dialect::Keras3 && model.get("module").is_some() {
+        // It is one already. Only HDF5 files and models for TensorFlow.js lack the modules.
+        return Ok(work.finish(model));
     }
+    match from {
+        Dialect::Keras3 => keras3::lower(&mut model, keras3::Target::Keras2, &mut work)?,
+        Dialect::Keras2 | Dialect::Tfjs => json::strip_saved_keys(&mut model),
+    }
+    json::rename_classes(&mut model);
+    graph::check(&model)?;
+    names::drop_slashes(&mut model, &mut work);
+    raise::to_file(&mut model, from, common::File::Zip, &mut work);
     Ok(work.finish(model))
 }
 
