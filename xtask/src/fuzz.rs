@@ -1,13 +1,13 @@
 //! `cargo xtask fuzz`: the fuzz targets, for some seconds each.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 
 use crate::run::{
-    Result, command, find_program, is_ci, option, output, root, run, succeeds, target,
+    Result, cargo, command, find_program, is_ci, option, output, run, succeeds, target,
 };
 
 /// The default length of one target's run.
@@ -19,22 +19,19 @@ const LIMITS: [&str; 4] =
 
 /// Runs the named targets, or all, under libFuzzer where nightly Rust and cargo-fuzz are at hand.
 ///
-/// Elsewhere the same functions run over a mutated corpus as plain tests, which stable Rust can do:
-/// `cargo test --manifest-path tasks/fuzz/Cargo.toml`, for `FUZZ_SECONDS` in all.
+/// Elsewhere the same functions run over seeds and mutations as plain tests of `tasks/hostile`, for
+/// the same time, which stable Rust can do.
 pub(crate) fn all(args: &[String]) -> Result<()> {
-    let seconds = match option(args, "--seconds") {
+    let seconds: u64 = match option(args, "--seconds") {
         Some(text) => text.parse().map_err(|_| format!("`--seconds {text}` is not a number"))?,
         None => SECONDS,
     };
     let value = option(args, "--seconds");
     let named: Vec<&String> =
         args.iter().filter(|a| !a.starts_with("--") && Some(a.as_str()) != value).collect();
-    if !folder().join("Cargo.toml").is_file() {
-        return Err("there is no tasks/fuzz".into());
-    }
     if !has_cargo_fuzz() {
         println!("cargo-fuzz or nightly Rust is missing: mutating the corpus in plain tests");
-        let mut test = command("cargo", &["test", "--manifest-path", "tasks/fuzz/Cargo.toml"]);
+        let mut test = cargo(&["test", "--package", "tensorferry-hostile", "--test", "targets"]);
         return run(test.env("FUZZ_SECONDS", seconds.to_string()));
     }
     let listed = output(&mut fuzz("list")).ok_or("`cargo fuzz list` failed")?;
@@ -45,24 +42,25 @@ pub(crate) fn all(args: &[String]) -> Result<()> {
     if targets.is_empty() {
         return Err("there is no such fuzz target".into());
     }
-    run(&mut fuzz("build"))?;
+    run(fuzz("build").arg("--target-dir").arg(folder().join("build")))?;
+    let seeds = ["run", "--quiet", "--package", "tensorferry-hostile", "--bin", "seeds", "--"];
+    run(cargo(&seeds).arg(folder().join("corpus")))?;
     run_side_by_side(&targets, seconds)
 }
 
 /// As many at once as there are cores; the output of each goes to a file of its own.
 fn run_side_by_side(targets: &[&str], seconds: u64) -> Result<()> {
-    let logs = target().join("fuzz-logs");
-    fs::create_dir_all(&logs)?;
+    let programs = programs()?;
     let queue = Mutex::new(targets.iter());
     let failed = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while let Some(name) = queue.lock().ok().and_then(|mut queue| queue.next()) {
-                    let log = logs.join(format!("{name}.log"));
-                    let passed = run_one(name, seconds, &log).unwrap_or(false);
+                    let log = folder().join(format!("{name}.log"));
+                    let passed = run_one(&programs.join(name), seconds, &log).unwrap_or(false);
                     let told = if passed { "no finding" } else { "FINDING" };
-                    println!("{name:<24} {told:<12} {}", executions(&log));
+                    println!("{name:<20} {told:<12} {}", executions(&log));
                     if !passed && let Ok(mut failed) = failed.lock() {
                         failed.push(format!("{name} (see {})", log.display()));
                     }
@@ -78,16 +76,33 @@ fn run_side_by_side(targets: &[&str], seconds: u64) -> Result<()> {
     Ok(())
 }
 
-fn run_one(name: &str, seconds: u64, log: &PathBuf) -> Result<bool> {
+/// Where `cargo fuzz build` puts the programs: below the name of the host's target.
+fn programs() -> Result<PathBuf> {
+    let version = output(Command::new("rustc").arg("-vV")).ok_or("`rustc -vV` failed")?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.ok_or("`rustc -vV` names no host")?;
+    Ok(folder().join("build").join(host).join("release"))
+}
+
+/// Runs one program on its corpus. New inputs join the corpus; a finding's input stays in
+/// `target/fuzz/findings`.
+fn run_one(program: &Path, seconds: u64, log: &Path) -> Result<bool> {
+    let name = program.file_name().unwrap_or_default();
+    let findings = folder().join("findings").join(name).join("");
+    fs::create_dir_all(&findings)?;
     let out = File::create(log)?;
     let error = out.try_clone()?;
-    let mut libfuzzer = fuzz("run");
-    libfuzzer.args([name, "--", &format!("-max_total_time={seconds}")]).args(LIMITS);
+    let mut libfuzzer = Command::new(program);
+    libfuzzer
+        .args(LIMITS)
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-artifact_prefix={}", findings.display()))
+        .arg(folder().join("corpus").join(name));
     Ok(libfuzzer.stdout(out).stderr(error).status()?.success())
 }
 
 /// libFuzzer's own count, from the end of its log.
-fn executions(log: &PathBuf) -> String {
+fn executions(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     String::from_utf8_lossy(&text)
         .lines()
@@ -95,8 +110,9 @@ fn executions(log: &PathBuf) -> String {
         .map_or_else(String::new, |n| format!("{} executions", n.trim()))
 }
 
+/// Programs, corpora, findings and logs.
 fn folder() -> PathBuf {
-    root().join("tasks/fuzz")
+    target().join("fuzz")
 }
 
 /// `cargo fuzz NAME` with nightly Rust. cargo-fuzz is the user's own or the one in `target/tools`.
