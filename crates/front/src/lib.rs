@@ -5,6 +5,9 @@
 
 mod detect;
 mod errors;
+mod graph_def;
+mod graph_json;
+mod graph_parts;
 mod hdf5_tensor;
 mod keras_h5;
 mod keras_saved_model;
@@ -14,6 +17,8 @@ mod source;
 mod tfjs;
 
 pub use detect::{Format, detect};
+pub use graph_def::read_graph_def;
+pub use graph_json::read_graph_model;
 pub use keras_saved_model::{KerasSavedModel, SavedLayer, SavedVariable, read_keras_saved_model};
 pub use saved_model::{SavedModelOutline, SavedSignature, SavedTensorInfo};
 pub use source::{ReadOptions, Source, Summary, read};

@@ -1,0 +1,220 @@
+//! Functions of one number.
+
+use tensorferry_ir::Edge;
+use tensorferry_tensor::Complex;
+
+use crate::special::{digamma, erf, erfc, lgamma, sigmoid, softplus};
+use crate::{Backward, Result, Tolerance};
+
+register![
+    Abs, Acos, Acosh, Asin, Asinh, Atan, Atanh, Ceil, Cos, Cosh, Digamma, Elu, Erf, Erfc, Exp,
+    Expm1, Floor, Inv, Invert, Lgamma, Log, Log1p, Neg, Reciprocal, Relu, Relu6, Rint, Round,
+    Rsqrt, Selu, Sigmoid, Sign, Sin, Sinh, Softplus, Softsign, Sqrt, Square, Tan, Tanh,
+];
+
+/// One part in so many of what TensorFlow's vectorized functions give: their own bounds are 1 to 4.
+const FUNCTION: Tolerance = Tolerance::Close { rel: 1e-6, abs: 1e-6 };
+const EXACT: Tolerance = Tolerance::Exact;
+
+/// e^x − 1 for negative x, x otherwise, scaled: the constants of "Self-Normalizing Neural Networks".
+const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+const SELU_SCALE_ALPHA: f64 = 1.758_099_340_847_376_6;
+
+/// Computes in double precision and rounds once, whatever the type of `x`.
+trait Doubled: Sized {
+    fn by(self, f: impl Fn(f64) -> f64) -> Self;
+}
+
+impl Doubled for f32 {
+    fn by(self, f: impl Fn(f64) -> f64) -> Self {
+        f(f64::from(self)) as f32
+    }
+}
+
+impl Doubled for f64 {
+    fn by(self, f: impl Fn(f64) -> f64) -> Self {
+        f(self)
+    }
+}
+
+unary! {
+    /// The distance from 0.
+    Abs EXACT, ["[-1.5, 2, nan]" => "[1.5, 2, nan]", "int32[-3]" => "int32[3]"] {
+        real: |x| x.abs(), signed: |x| x.wrapping_abs(), unsigned: |x| x,
+    };
+
+    /// The angle whose cosine is `x`.
+    Acos FUNCTION, ["[1, 0]" => "[0, 1.5707964]"] { real: |x| x.acos() };
+
+    /// The number whose hyperbolic cosine is `x`.
+    Acosh FUNCTION, ["[1, 2]" => "[0, 1.316958]"] { real: |x| x.by(f64::acosh) };
+
+    /// The angle whose sine is `x`.
+    Asin FUNCTION, ["[1, 0]" => "[1.5707964, 0]"] { real: |x| x.asin() };
+
+    /// The number whose hyperbolic sine is `x`.
+    Asinh FUNCTION, ["[0, -2]" => "[0, -1.4436355]"] { real: |x| x.by(f64::asinh) };
+
+    /// The angle whose tangent is `x`.
+    Atan FUNCTION, ["[1, 0]" => "[0.7853982, 0]"] { real: |x| x.atan() };
+
+    /// The number whose hyperbolic tangent is `x`.
+    Atanh FUNCTION, ["[0, 0.5]" => "[0, 0.54930615]"] { real: |x| x.by(f64::atanh) };
+
+    /// The next integer up.
+    Ceil EXACT, ["[1.2, -1.2]" => "[2, -1]"] { real: |x| x.ceil() };
+
+    /// The cosine of an angle.
+    Cos FUNCTION, ["[0]" => "[1]"] {
+        real: |x| x.cos(),
+        complex: |z| Complex::new(z.re.cos() * z.im.cosh(), -z.re.sin() * z.im.sinh()),
+    };
+
+    /// (e^x + e^-x) / 2.
+    Cosh FUNCTION, ["[0, 1]" => "[1, 1.5430806]"] {
+        real: |x| x.cosh(),
+        complex: |z| Complex::new(z.re.cosh() * z.im.cos(), z.re.sinh() * z.im.sin()),
+    };
+
+    /// The derivative of `Lgamma`.
+    Digamma FUNCTION, ["[1]" => "[-0.5772157]"] { real: |x| x.by(digamma) };
+
+    /// x, and e^x - 1 where x is negative.
+    Elu FUNCTION, ["[2, -1]" => "[2, -0.63212055]"] {
+        real: |x| if x < 0.0 { x.exp_m1() } else { x },
+    };
+
+    /// Gauss' error function.
+    Erf FUNCTION, ["[0, 0.5]" => "[0, 0.5204999]"] { real: |x| x.by(erf) };
+
+    /// One minus the error function, precise where that is small.
+    Erfc FUNCTION, ["[0, 0.5]" => "[1, 0.47950011]"] { real: |x| x.by(erfc) };
+
+    /// e to the power x.
+    Exp FUNCTION, ["[0, 1]" => "[1, 2.7182817]"] { real: |x| x.exp(), complex: |z| z.exp() };
+
+    /// e^x - 1, precise near 0.
+    Expm1 FUNCTION, ["[0, 1]" => "[0, 1.7182819]"] { real: |x| x.exp_m1() };
+
+    /// The next integer down.
+    Floor EXACT, ["[1.2, -1.2]" => "[1, -2]"] { real: |x| x.floor() };
+
+    /// The old name of `Reciprocal`.
+    Inv FUNCTION, ["[4]" => "[0.25]"] { real: |x| x.recip(), complex: |z| z.recip() };
+
+    /// Every bit changed.
+    Invert EXACT, ["int32[0, 5]" => "int32[-1, -6]", "uint8[1]" => "uint8[254]"] {
+        int: |x| !x,
+    };
+
+    /// Logarithm of the absolute value of the gamma function.
+    Lgamma FUNCTION, ["[1, 5]" => "[0, 3.1780539]"] { real: |x| x.by(lgamma) };
+
+    /// The natural logarithm.
+    Log FUNCTION, ["[1, 0]" => "[0, -inf]"] { real: |x| x.ln(), complex: |z| z.ln() };
+
+    /// ln(1 + x), precise near 0.
+    Log1p FUNCTION, ["[0, 1]" => "[0, 0.6931472]"] { real: |x| x.ln_1p() };
+
+    /// Changes the sign of every element.
+    Neg EXACT, ["[1, -0.5]" => "[-1, 0.5]", "int32[3]" => "int32[-3]"] {
+        real: |x| -x, int: |x| x.wrapping_neg(), complex: |z| -z,
+    } grad neg_grad;
+
+    /// One over x.
+    Reciprocal FUNCTION, ["[4, -0.5]" => "[0.25, -2]"] {
+        real: |x| x.recip(), complex: |z| z.recip(),
+    };
+
+    /// x, and 0 where x is negative.
+    Relu EXACT, ["[2, -1, nan]" => "[2, 0, nan]"] {
+        real: |x| if x < 0.0 { 0.0 } else { x }, signed: |x| x.max(0), unsigned: |x| x,
+    } grad relu_grad;
+
+    /// x, no less than 0 and no more than 6.
+    Relu6 EXACT, ["[2, -1, 7]" => "[2, 0, 6]"] {
+        real: |x| if x < 0.0 { 0.0 } else if x > 6.0 { 6.0 } else { x },
+        signed: |x| x.clamp(0, 6), unsigned: |x| x.min(6),
+    };
+
+    /// The nearest integer, the even one of two.
+    Rint EXACT, ["[0.5, 1.5, -1.2]" => "[0, 2, -1]"] { real: |x| x.round_ties_even() };
+
+    /// The nearest integer, the even one of two.
+    Round EXACT, ["[0.5, 1.5, -2.7]" => "[0, 2, -3]", "int32[5]" => "int32[5]"] {
+        real: |x| x.round_ties_even(), int: |x| x,
+    };
+
+    /// One over the square root.
+    Rsqrt FUNCTION, ["[4, 0.25]" => "[0.5, 2]"] {
+        real: |x| x.sqrt().recip(), complex: |z| z.sqrt().recip(),
+    };
+
+    /// x, and e^x - 1 where x is negative, scaled so that variance 1 stays.
+    Selu FUNCTION, ["[1, -1]" => "[1.050701, -1.1113307]"] {
+        real: |x| x.by(|x| {
+            if x < 0.0 { SELU_SCALE_ALPHA * x.exp_m1() } else { SELU_SCALE * x }
+        }),
+    };
+
+    /// 1 / (1 + e^-x).
+    Sigmoid FUNCTION, ["[0, -1000]" => "[0.5, 0]"] {
+        real: |x| x.by(sigmoid),
+        complex: |z| (Complex::new(1.0, 0.0) + (-z).exp()).recip(),
+    };
+
+    /// -1, 0 or 1; NaN for NaN.
+    Sign EXACT, ["[-2, 0, 3, nan]" => "[-1, 0, 1, nan]", "int32[-7]" => "int32[-1]"] {
+        real: |x| if x == 0.0 || x.is_nan() { x } else { x.signum() },
+        signed: |x| x.signum(), unsigned: |x| x.min(1),
+    };
+
+    /// The sine of an angle.
+    Sin FUNCTION, ["[0]" => "[0]"] {
+        real: |x| x.sin(),
+        complex: |z| Complex::new(z.re.sin() * z.im.cosh(), z.re.cos() * z.im.sinh()),
+    };
+
+    /// (e^x - e^-x) / 2.
+    Sinh FUNCTION, ["[0, 1]" => "[0, 1.1752012]"] {
+        real: |x| x.sinh(),
+        complex: |z| Complex::new(z.re.sinh() * z.im.cos(), z.re.cosh() * z.im.sin()),
+    };
+
+    /// ln(1 + e^x).
+    Softplus FUNCTION, ["[0, 100]" => "[0.6931472, 100]"] { real: |x| x.by(softplus) };
+
+    /// x / (1 + |x|).
+    Softsign FUNCTION, ["[1, -3]" => "[0.5, -0.75]"] { real: |x| x / (1.0 + x.abs()) };
+
+    /// The square root.
+    Sqrt FUNCTION, ["[4, 0.25]" => "[2, 0.5]"] { real: |x| x.sqrt(), complex: |z| z.sqrt() };
+
+    /// x times x.
+    Square EXACT, ["[3, -0.5]" => "[9, 0.25]", "int32[-3]" => "int32[9]"] {
+        real: |x| x * x, int: |x| x.wrapping_mul(x), complex: |z| z * z,
+    };
+
+    /// The tangent of an angle.
+    Tan FUNCTION, ["[0, 1]" => "[0, 1.5574077]"] { real: |x| x.by(f64::tan) };
+
+    /// The hyperbolic tangent.
+    Tanh FUNCTION, ["[0, 1]" => "[0, 0.7615942]"] {
+        real: |x| x.tanh(),
+        complex: |z| {
+            let (up, down) = (z.exp(), (-z).exp());
+            (up - down) / (up + down)
+        },
+    };
+}
+
+fn neg_grad(_: &Neg, g: &mut Backward<'_>) -> Result<Vec<Option<Edge>>> {
+    let dy = g.dy()?;
+    Ok(vec![Some(g.build.add("Neg", &[dy], &[]))])
+}
+
+/// The gradient passes where the result is positive.
+fn relu_grad(_: &Relu, g: &mut Backward<'_>) -> Result<Vec<Option<Edge>>> {
+    let (dy, y) = (g.dy()?, g.outputs[0]);
+    Ok(vec![Some(g.build.add("ReluGrad", &[dy, y], &[]))])
+}

@@ -1,0 +1,166 @@
+//! Ops by name, and an op with the attributes of one node.
+
+use std::fmt;
+
+use tensorferry_ir::{Attrs, Node, OpTable, Outputs, Type};
+
+use crate::spec::Binding;
+use crate::{Args, Context, DynOp, Error, Fact, Flow, InferContext, OpDef, Result, Value};
+
+/// The ops of one file.
+#[derive(Debug, Clone, Copy)]
+pub struct Family {
+    /// The file's name, TensorFlow.js' word for the family.
+    pub name: &'static str,
+    /// Its ops.
+    pub ops: &'static [OpDef],
+}
+
+/// A choice of ops. It is a value: a program that names few links few.
+#[derive(Debug, Clone, Copy)]
+pub struct Registry(pub &'static [Family]);
+
+/// Every op there is.
+pub const ALL: Registry = Registry(crate::families::FAMILIES);
+
+impl Registry {
+    /// Every op.
+    pub fn ops(&self) -> impl Iterator<Item = &'static OpDef> + use<> {
+        self.0.iter().flat_map(|family| family.ops)
+    }
+
+    /// The op of that name or alias.
+    pub fn find(&self, name: &str) -> Option<&'static OpDef> {
+        self.ops().find(|def| def.spec.name == name || def.spec.aliases.contains(&name))
+    }
+
+    /// The op of a node, with the node's attributes.
+    ///
+    /// # Errors
+    /// When the op is not known, or its attributes or number of inputs are wrong.
+    pub fn instance(&self, node: &Node) -> Result<Instance> {
+        let def = self
+            .find(&node.op)
+            .ok_or_else(|| Error::unsupported(format!("the op `{}` is not supported", node.op)))?;
+        Instance::new(def, &node.attrs, node.inputs.len())
+    }
+}
+
+impl OpTable for Registry {
+    fn outputs(&self, op: &str, attrs: &Attrs, n_inputs: usize) -> Option<Result<Outputs, String>> {
+        let def = self.find(op)?;
+        let binding = Binding::new(&def.spec, attrs, n_inputs);
+        let attrs = with_defaults(def, attrs);
+        Some(binding.and_then(|b| b.outputs(&def.spec, &attrs)).map_err(|error| error.what))
+    }
+
+    fn check(&self, node: &Node) -> Result<(), String> {
+        match self.find(&node.op) {
+            Some(def) => Instance::new(def, &node.attrs, node.inputs.len())
+                .map(drop)
+                .map_err(|error| error.what),
+            None => Ok(()),
+        }
+    }
+}
+
+fn defaults(def: &OpDef) -> Attrs {
+    let all = (def.attrs)().into_iter();
+    all.filter_map(|spec| Some((spec.name.to_owned(), spec.default?))).collect()
+}
+
+fn with_defaults(def: &OpDef, attrs: &Attrs) -> Attrs {
+    let mut all = defaults(def);
+    all.extend(attrs.iter().map(|(name, attr)| (name.clone(), attr.clone())));
+    all
+}
+
+/// An op with the attributes of one node.
+pub struct Instance {
+    /// Its definition.
+    pub def: &'static OpDef,
+    attrs: Attrs,
+    binding: Binding,
+    outputs: Outputs,
+    op: Box<dyn DynOp>,
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {{{}}}", self.def.spec.name, tensorferry_ir::attrs_text(&self.attrs))
+    }
+}
+
+impl Instance {
+    /// `def` with attributes, for so many inputs.
+    ///
+    /// # Errors
+    /// When the attributes or the number of inputs are wrong.
+    pub fn new(def: &'static OpDef, attrs: &Attrs, n_inputs: usize) -> Result<Self> {
+        let binding = Binding::new(&def.spec, attrs, n_inputs)?;
+        let outputs = binding.outputs(&def.spec, &with_defaults(def, attrs))?;
+        let op = (def.build)(attrs)?;
+        Ok(Self { def, attrs: attrs.clone(), binding, outputs, op })
+    }
+
+    /// Number of output tensors.
+    pub fn n_outputs(&self) -> usize {
+        self.outputs.len()
+    }
+
+    /// The attributes that the op reads, defaults filled in.
+    pub fn attrs(&self) -> Attrs {
+        self.op.attrs()
+    }
+
+    /// True when it has no effect and the same inputs give the same outputs.
+    pub fn is_pure(&self) -> bool {
+        self.def.spec.effect == crate::Effect::Pure && self.def.spec.flow == Flow::None
+    }
+
+    /// What is known of the outputs: types by the spec, shapes by the op, values where they follow.
+    ///
+    /// # Errors
+    /// When no inputs with these facts could be taken.
+    pub fn infer(&self, inputs: &[Fact], context: &mut dyn InferContext) -> Result<Vec<Fact>> {
+        let mut binding = self.binding.clone();
+        let types: Vec<Type> = inputs.iter().map(|fact| fact.ty).collect();
+        binding.types(&self.attrs, &types)?;
+        let types = binding.output_types(&self.def.spec, &self.attrs, &defaults(self.def))?;
+        let shapes = self.op.infer(inputs, context)?;
+        if shapes.len() != types.len() {
+            fail!("{} shapes for {} outputs", shapes.len(), types.len());
+        }
+        let mut facts: Vec<Fact> =
+            types.into_iter().zip(shapes).map(|(ty, shape)| Fact::new(ty, shape)).collect();
+        if let Some(values) = self.op.known(inputs) {
+            facts.iter_mut().zip(values).for_each(|(fact, value)| fact.value = Some(value));
+        }
+        Ok(facts)
+    }
+
+    /// Computes the outputs.
+    ///
+    /// # Errors
+    /// When the inputs cannot be taken.
+    pub fn eval(&self, inputs: Vec<Value>, context: &mut dyn Context) -> Result<Vec<Value>> {
+        self.op.eval(inputs.into(), context)
+    }
+
+    /// The faster way at or after `start` that may be used for inputs with these facts.
+    pub fn find_fast(&self, start: usize, inputs: &[Fact]) -> Option<(usize, &'static str)> {
+        self.op.find_fast(start, inputs)
+    }
+
+    /// Computes the outputs in the faster way at `i`.
+    ///
+    /// # Errors
+    /// When the inputs cannot be taken.
+    pub fn run_fast(&self, i: usize, inputs: Vec<Value>) -> Result<Vec<Value>> {
+        self.op.run_fast(i, Args::from(inputs))
+    }
+
+    pub(crate) fn op(&self) -> &dyn DynOp {
+        self.op.as_ref()
+    }
+}

@@ -1,0 +1,87 @@
+//! What flows along the edges while a graph runs.
+
+use std::sync::Arc;
+
+use tensorferry_ir::{Shape, Type};
+use tensorferry_tensor::{DType, DenseTensor};
+
+use crate::Resource;
+
+/// A tensor, a handle, or a list.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// A tensor of elements.
+    Tensor(DenseTensor),
+    /// A handle of something that is shared and changed.
+    Resource(Resource),
+    /// A value that is no array.
+    Variant(Variant),
+}
+
+/// A value of type variant.
+#[derive(Debug, Clone)]
+pub enum Variant {
+    /// A list of tensors. It is a value: a changed list is another list.
+    List(Arc<TensorList>),
+}
+
+/// TensorFlow's `TensorList`.
+#[derive(Debug, Clone)]
+pub struct TensorList {
+    /// The type of every item.
+    pub element_dtype: DType,
+    /// What is known of every item's shape.
+    pub element_shape: Shape,
+    /// The items; those that were never set are zeros of the element's shape.
+    pub items: Vec<Option<DenseTensor>>,
+}
+
+impl Value {
+    /// Its type.
+    pub fn ty(&self) -> Type {
+        match self {
+            Self::Tensor(tensor) => tensor.dtype().into(),
+            Self::Resource(_) => Type::Resource,
+            Self::Variant(_) => Type::Variant,
+        }
+    }
+
+    /// Its shape; handles and lists are scalars.
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            Self::Tensor(tensor) => tensor.shape(),
+            Self::Resource(_) | Self::Variant(_) => &[],
+        }
+    }
+
+    /// The tensor, when it is one.
+    pub fn tensor(&self) -> Option<&DenseTensor> {
+        match self {
+            Self::Tensor(tensor) => Some(tensor),
+            _ => None,
+        }
+    }
+
+    /// Bytes that the value takes, those that it shares included.
+    pub fn byte_len(&self) -> usize {
+        match self {
+            Self::Tensor(tensor) => tensor.byte_len(),
+            Self::Resource(_) => 0,
+            Self::Variant(Variant::List(list)) => {
+                list.items.iter().flatten().map(DenseTensor::byte_len).sum()
+            }
+        }
+    }
+}
+
+impl From<DenseTensor> for Value {
+    fn from(tensor: DenseTensor) -> Self {
+        Self::Tensor(tensor)
+    }
+}
+
+impl From<TensorList> for Value {
+    fn from(list: TensorList) -> Self {
+        Self::Variant(Variant::List(Arc::new(list)))
+    }
+}

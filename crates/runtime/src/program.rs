@@ -1,0 +1,222 @@
+//! A model made ready, and what its runs leave behind.
+
+use std::collections::BTreeMap;
+
+use tensorferry_ir::{Edge, Function, Graph, Model, NodeId, Signature, SignatureTensor, verify};
+use tensorferry_ops::{Effect, Error, Fact, Registry, Resources, Result, Value};
+use tensorferry_tensor::DenseTensor;
+
+use crate::infer::Inference;
+use crate::plan::{Plan, Request};
+use crate::run::Run;
+
+/// What a run may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The most nodes that one run executes, those in loops as often as they run. A loop that never
+    /// ends is found by it.
+    pub steps: u64,
+}
+
+impl Default for Limits {
+    /// Some seconds of doing nothing: what really computes takes far fewer steps.
+    fn default() -> Self {
+        Self { steps: 50_000_000 }
+    }
+}
+
+/// A model made ready to run one of its signatures.
+#[derive(Debug)]
+pub struct Program {
+    signature: Signature,
+    main: Plan,
+    initializer: Option<Plan>,
+    initializer_outputs: Vec<SignatureTensor>,
+    pub(crate) functions: BTreeMap<String, Plan>,
+    limits: Limits,
+}
+
+/// What one run leaves for the next: tables and variables.
+#[derive(Debug, Default)]
+pub struct State {
+    pub(crate) resources: Resources,
+    /// Handles that the initializer graph made, by the input that takes each.
+    handles: Option<Vec<(SignatureTensor, Value)>>,
+}
+
+impl Program {
+    /// Makes `model` ready.
+    ///
+    /// # Errors
+    /// What the verifier finds first, an op that `ops` has not, shapes that do not go together.
+    pub fn new(model: &Model, signature: &str, ops: &Registry, limits: Limits) -> Result<Self> {
+        if let Some(defect) = verify(model, ops).into_iter().next() {
+            return Err(Error::invalid(defect.to_string()));
+        }
+        let found = model.signatures.get(signature).cloned();
+        let signature =
+            found.ok_or_else(|| Error::invalid(format!("there is no signature `{signature}`")))?;
+        let mut inference = Inference::new(model, ops);
+        let feeds: Vec<(Edge, Fact)> = signature
+            .inputs
+            .iter()
+            .map(|tensor| (tensor.edge, Fact::new(tensor.ty, tensor.shape.clone())))
+            .collect();
+        let results: Vec<Edge> = signature.outputs.iter().map(|tensor| tensor.edge).collect();
+        let request = Request {
+            graph: &model.graph,
+            function: None,
+            feeds: &feeds,
+            results: &results,
+            also: &[],
+        };
+        let main = Plan::new(&request, ops, &mut inference)?;
+        let mut functions = BTreeMap::new();
+        for (name, function) in reachable(model, signature.outputs.is_empty()) {
+            functions.insert(name.clone(), plan_function(function, ops, &mut inference)?);
+        }
+        Ok(Self {
+            main,
+            initializer: plan_initializer(model, ops, &mut inference)?,
+            initializer_outputs: model.initializer_outputs.clone(),
+            functions,
+            signature,
+            limits,
+        })
+    }
+
+    /// The inputs that a caller gives, in order; those that the model makes itself are not among
+    /// them.
+    pub fn inputs(&self) -> Vec<&SignatureTensor> {
+        let is_own = |input: &&SignatureTensor| input.resource_id.is_none();
+        self.signature.inputs.iter().filter(is_own).collect()
+    }
+
+    /// The outputs, in order.
+    pub fn outputs(&self) -> &[SignatureTensor] {
+        &self.signature.outputs
+    }
+
+    /// Runs the model once. `inputs` are by name.
+    ///
+    /// # Errors
+    /// When an input is missing or of another type or shape, and what the nodes say.
+    pub fn run(
+        &self,
+        state: &mut State,
+        inputs: &BTreeMap<String, DenseTensor>,
+    ) -> Result<Vec<Value>> {
+        self.initialize(state)?;
+        let mut values = Vec::new();
+        for input in &self.signature.inputs {
+            values.push(self.input(state, inputs, input)?);
+        }
+        Run::new(self, state, self.limits.steps).plan(&self.main, values)
+    }
+
+    fn input(
+        &self,
+        state: &State,
+        inputs: &BTreeMap<String, DenseTensor>,
+        input: &SignatureTensor,
+    ) -> Result<Value> {
+        let given = inputs.get(&input.name).cloned().map(Value::from);
+        let own = || {
+            let handles = state.handles.as_deref().unwrap_or_default();
+            let found = handles.iter().find(|(handle, _)| {
+                handle.resource_id == input.resource_id || handle.name == input.name
+            });
+            found.filter(|_| input.resource_id.is_some()).map(|(_, value)| value.clone())
+        };
+        let value = given
+            .or_else(own)
+            .ok_or_else(|| Error::invalid(format!("the input `{}` is missing", input.name)))?;
+        Ok(value)
+    }
+
+    /// Fills tables, once.
+    fn initialize(&self, state: &mut State) -> Result<()> {
+        if state.handles.is_some() {
+            return Ok(());
+        }
+        let mut values = Vec::new();
+        if let Some(plan) = &self.initializer {
+            values = Run::new(self, state, self.limits.steps).plan(plan, Vec::new())?;
+        }
+        let outputs = self.initializer_outputs.iter().cloned();
+        state.handles = Some(outputs.zip(values).collect());
+        Ok(())
+    }
+}
+
+/// The functions that are called, directly or not. With nothing to compute none is.
+fn reachable(model: &Model, is_empty: bool) -> BTreeMap<&String, &Function> {
+    let mut found = BTreeMap::new();
+    if is_empty {
+        return found;
+    }
+    let mut open: Vec<&Graph> = vec![&model.graph, &model.initializer];
+    while let Some(graph) = open.pop() {
+        let attrs = graph.nodes().iter().flat_map(|node| node.attrs.values());
+        for callee in attrs.flat_map(|attr| attr.functions()) {
+            let Some((name, function)) = model.functions.get_key_value(&callee.name) else {
+                continue;
+            };
+            if found.insert(name, function).is_none() {
+                open.push(&function.graph);
+            }
+        }
+    }
+    found
+}
+
+fn plan_function(
+    function: &Function,
+    ops: &Registry,
+    inference: &mut Inference<'_>,
+) -> Result<Plan> {
+    let missing = || Error::invalid(format!("an argument of `{}` has no node", function.name));
+    let feeds: Vec<(Edge, Fact)> = function
+        .argument_nodes()
+        .into_iter()
+        .zip(&function.arguments)
+        .map(|(node, argument)| {
+            let fact = Fact::new(argument.ty, tensorferry_ir::Shape::UNKNOWN);
+            Ok((node.ok_or_else(missing)?.into(), fact))
+        })
+        .collect::<Result<_>>()?;
+    let results: Vec<Edge> = function.results.iter().map(|(_, edge)| *edge).collect();
+    let request = Request {
+        graph: &function.graph,
+        function: Some(&function.name),
+        feeds: &feeds,
+        results: &results,
+        also: &function.control_results,
+    };
+    Plan::new(&request, ops, inference)
+}
+
+/// The graph that fills tables runs whole: nobody reads what its nodes do.
+fn plan_initializer(
+    model: &Model,
+    ops: &Registry,
+    inference: &mut Inference<'_>,
+) -> Result<Option<Plan>> {
+    if model.initializer.is_empty() {
+        return Ok(None);
+    }
+    let results: Vec<Edge> = model.initializer_outputs.iter().map(|tensor| tensor.edge).collect();
+    let has_effect = |id: &NodeId| {
+        let node = model.initializer.node(*id);
+        ops.find(&node.op).is_none_or(|def| def.spec.effect != Effect::Pure)
+    };
+    let also: Vec<NodeId> = model.initializer.ids().filter(has_effect).collect();
+    let request = Request {
+        graph: &model.initializer,
+        function: None,
+        feeds: &[],
+        results: &results,
+        also: &also,
+    };
+    Plan::new(&request, ops, inference).map(Some)
+}

@@ -1,0 +1,146 @@
+//! One run of a program.
+
+use tensorferry_ir::{CALL_DEPTH_MAX, FuncRef, Shape};
+use tensorferry_ops::{Context, Error, Fact, Instance, Resources, Result, Value};
+
+use crate::frames;
+use crate::plan::{Body, Plan, Step, Straight, place};
+use crate::program::{Program, State};
+
+/// What goes on during a run.
+pub(crate) struct Run<'a> {
+    program: &'a Program,
+    state: &'a mut State,
+    steps_left: u64,
+    depth: usize,
+}
+
+/// A run, as a node sees it.
+struct AtNode<'r, 'a> {
+    run: &'r mut Run<'a>,
+    name: &'r str,
+}
+
+impl Context for AtNode<'_, '_> {
+    fn call(&mut self, function: &FuncRef, args: Vec<Value>) -> Result<Vec<Value>> {
+        self.run.call(&function.name, args)
+    }
+
+    fn resources(&mut self) -> &mut Resources {
+        &mut self.run.state.resources
+    }
+
+    fn node_name(&self) -> &str {
+        self.name
+    }
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(program: &'a Program, state: &'a mut State, steps_max: u64) -> Self {
+        Self { program, state, steps_left: steps_max, depth: 0 }
+    }
+
+    /// Runs a plan.
+    pub(crate) fn plan(&mut self, plan: &Plan, inputs: Vec<Value>) -> Result<Vec<Value>> {
+        self.tick()?;
+        check(&plan.inputs, &inputs)?;
+        let function = plan.function.as_deref();
+        match &plan.body {
+            Body::Straight(straight) => self.straight(straight, function, inputs),
+            Body::Frames(graph) => frames::run(graph, self, function, inputs),
+        }
+    }
+
+    fn call(&mut self, name: &str, args: Vec<Value>) -> Result<Vec<Value>> {
+        if self.depth >= CALL_DEPTH_MAX {
+            return Err(Error::limit(format!("functions are over {CALL_DEPTH_MAX} deep")));
+        }
+        let program = self.program;
+        let plan = program.functions.get(name);
+        let plan = plan.ok_or_else(|| Error::invalid(format!("there is no function `{name}`")))?;
+        self.depth += 1;
+        let result = self.plan(plan, args);
+        self.depth -= 1;
+        result
+    }
+
+    /// Counts one node.
+    pub(crate) fn tick(&mut self) -> Result<()> {
+        let left = self.steps_left.checked_sub(1);
+        self.steps_left =
+            left.ok_or_else(|| Error::limit("it ran too many steps: a loop does not end"))?;
+        Ok(())
+    }
+
+    fn straight(
+        &mut self,
+        plan: &Straight,
+        function: Option<&str>,
+        inputs: Vec<Value>,
+    ) -> Result<Vec<Value>> {
+        let mut slots: Vec<Option<Value>> = vec![None; plan.n_slots];
+        for (slot, value) in plan.feeds.iter().zip(inputs) {
+            slots[*slot] = Some(value);
+        }
+        for (slot, value) in &plan.constants {
+            slots[*slot] = Some(value.clone());
+        }
+        for step in &plan.steps {
+            let outputs = self.step(step, &mut slots);
+            let outputs = outputs.map_err(|e| e.at(place(function, &step.name, &step.op)))?;
+            for (slot, value) in slots[step.outputs..].iter_mut().zip(outputs) {
+                *slot = Some(value);
+            }
+            step.unread.iter().for_each(|slot| slots[*slot] = None);
+        }
+        let missing = || Error::invalid("a result was not computed");
+        plan.results.iter().map(|slot| slots[*slot].clone().ok_or_else(missing)).collect()
+    }
+
+    fn step(&mut self, step: &Step, slots: &mut [Option<Value>]) -> Result<Vec<Value>> {
+        let take = |input: &crate::plan::Input| match input.is_last_use {
+            true => slots[input.slot].take(),
+            false => slots[input.slot].clone(),
+        };
+        let inputs: Option<Vec<Value>> = step.inputs.iter().map(take).collect();
+        let inputs = inputs.ok_or_else(|| Error::invalid("an input was not computed"))?;
+        self.tick()?;
+        match step.fast {
+            Some(fast) => step.instance.run_fast(fast, inputs),
+            None => self.node(&step.instance, &step.name, inputs),
+        }
+    }
+
+    /// Runs one node.
+    pub(crate) fn node(
+        &mut self,
+        instance: &Instance,
+        name: &str,
+        inputs: Vec<Value>,
+    ) -> Result<Vec<Value>> {
+        let outputs = instance.eval(inputs, &mut AtNode { run: self, name })?;
+        if outputs.len() != instance.n_outputs() {
+            let expected = instance.n_outputs();
+            return Err(Error::invalid(format!("{} outputs, not {expected}", outputs.len())));
+        }
+        Ok(outputs)
+    }
+}
+
+/// What is given must be what was planned for.
+fn check(facts: &[Fact], values: &[Value]) -> Result<()> {
+    if facts.len() != values.len() {
+        return Err(Error::invalid(format!("{} inputs, not {}", values.len(), facts.len())));
+    }
+    for (i, (fact, value)) in facts.iter().zip(values).enumerate() {
+        let shape = Shape::of(value.shape());
+        if fact.ty != value.ty() || !fact.shape.agrees(&shape) {
+            let (ty, known) = (fact.ty, &fact.shape);
+            let found = value.ty();
+            return Err(Error::invalid(format!(
+                "input {i} is {found} {shape}, expected {ty} {known}"
+            )));
+        }
+    }
+    Ok(())
+}
