@@ -20,6 +20,7 @@ const KERAS_VERSION: &str = "2.15.0";
 /// When the config cannot be said in Keras' terms.
 pub fn keras_h5(model: &LayersModel) -> Result<Written, Problems> {
     let converted = to_keras2(&model.topology, model.dialect)?;
+    refuse_blockers(&converted)?;
     let tree = tree_of(&converted.model);
     let leaves = zip_leaves(model, &tree)?;
     let mut writer = Writer::new();
@@ -62,6 +63,19 @@ fn layer_group(
         hdf5_tensor::add(group, name, &weight.stored.tensor)?;
     }
     Ok(())
+}
+
+/// Refuses a model that holds what Keras has no layer for, every such place named.
+pub(crate) fn refuse_blockers(converted: &Converted) -> Result<(), Problems> {
+    if converted.blockers.is_empty() {
+        return Ok(());
+    }
+    let problem = |layer: &tensorferry_layers::Unloadable| {
+        let place = layer.path.iter().chain([&layer.layer]).cloned().collect::<Vec<_>>();
+        let what = format!("Keras cannot hold this {}: {}", layer.class_name, layer.reason);
+        Problem::unsupported(what).at(format!("layer `{}`", place.join("/")))
+    };
+    Err(Problems(converted.blockers.iter().map(problem).collect()))
 }
 
 /// The tree of a rewritten config.

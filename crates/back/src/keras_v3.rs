@@ -11,7 +11,7 @@ use tensorferry_layers::{BoundWeight, LayersModel, Leaf, VarNode, to_keras3};
 use tensorferry_store::{Package, Part, SourceRef};
 
 use crate::hdf5_tensor;
-use crate::keras_h5::{describe, json_text, tree_of, zip_leaves};
+use crate::keras_h5::{describe, json_text, refuse_blockers, tree_of, zip_leaves};
 use crate::written::Written;
 
 /// The version the archive claims: the first whose config this is.
@@ -27,6 +27,7 @@ const DATE_SAVED: &str = "1980-01-01@00:00:00";
 /// When the config cannot be said in Keras' terms.
 pub fn keras_v3(model: &LayersModel) -> Result<Written, Problems> {
     let mut converted = to_keras3(&model.topology, model.dialect)?;
+    refuse_blockers(&converted)?;
     let training = model.training_config.as_ref();
     if let (Some(training), Some(members)) = (training, converted.model.as_object_mut()) {
         members.insert("compile_config".to_owned(), training.clone());

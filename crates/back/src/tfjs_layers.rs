@@ -99,7 +99,10 @@ fn check_loadable(
             let what =
                 format!("TensorFlow.js cannot load this {}: {}", layer.class_name, layer.reason);
             Problem::unsupported(what)
-                .at(format!("layer `{}`", place.join("/")))
+                .at(match place.join("/") {
+                    name if name.is_empty() => "the model".to_owned(),
+                    name => format!("layer `{name}`"),
+                })
                 .hint(format!("{}; --allow-unloadable-layers writes it anyway", layer.remedy))
         })
         .collect();

@@ -148,8 +148,12 @@ fn from_layers(
     let output = target(options, OutputFormat::TfjsLayersModel);
     let written = match output {
         OutputFormat::TfjsLayersModel => tfjs_layers(model, &tfjs_options(options)?)?,
-        OutputFormat::Keras => keras_h5(model)?,
-        OutputFormat::KerasKeras => keras_v3(model)?,
+        OutputFormat::Keras | OutputFormat::KerasKeras => {
+            return Err(Problem::unsupported("a Keras model is not written as another Keras file")
+                .expected("a TensorFlow.js output", output.name())
+                .hint("load and save it with Keras")
+                .into());
+        }
         OutputFormat::TfjsGraphModel | OutputFormat::KerasSavedModel => {
             return Err(no_graphs("a Keras model").into());
         }
