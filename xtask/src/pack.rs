@@ -95,6 +95,8 @@ fn pack(from: &Path, to: &Path) -> Result<()> {
         .or_default()
         .insert("manifest.json".to_owned(), serde_json::to_vec_pretty(&manifest)?);
 
+    groups.insert("graphs".to_owned(), graphs(from, &whole)?);
+
     fs::create_dir_all(to)?;
     for (group, files) in &groups {
         let name = format!("{group}.tar.gz");
@@ -106,6 +108,32 @@ fn pack(from: &Path, to: &Path) -> Result<()> {
         fs::write(to.join(&name), &archive)?;
     }
     write_sums(to)
+}
+
+/// Every graph model of single ops and of TensorFlow's own kinds of graph: they prove the engine, and
+/// have a list of their own because no conversion of them is compared.
+fn graphs(from: &Path, manifest: &Value) -> Result<BTreeMap<String, Vec<u8>>> {
+    let is_graph = |case: &&Value| {
+        let id = case["id"].as_str().unwrap_or_default();
+        case["output_format"] == "tfjs_graph_model"
+            && case["reference"]["status"] == "success"
+            && ["op_", "tf1_", "tf2_"].iter().any(|kind| id.starts_with(kind))
+    };
+    let all = manifest["cases"].as_array().into_iter().flatten();
+    let cases: Vec<Value> = all.filter(is_graph).map(trimmed).collect();
+    let mut files = BTreeMap::new();
+    for case in &cases {
+        let text = |key: &str| case[key].as_str().unwrap_or_default();
+        add(from, &format!("goldens/{}", text("id")), &mut files)?;
+        for name in ["io.npz", "meta.json"] {
+            let path = format!("models/{}/{name}", text("model"));
+            if from.join(&path).exists() {
+                add(from, &path, &mut files)?;
+            }
+        }
+    }
+    files.insert("graphs.json".to_owned(), serde_json::to_vec_pretty(&cases)?);
+    Ok(files)
 }
 
 /// The hash of every archive that is there, also of those that are made apart.

@@ -179,6 +179,18 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
+/// Graph models of single ops and of TensorFlow's own kinds of graph, which prove the engine.
+///
+/// # Panics
+/// As [`cases`].
+pub fn graph_cases() -> Vec<Case> {
+    let path = fixtures::root().join("graphs.json");
+    let bytes = fs::read(&path).expect("the fixtures hold graphs.json");
+    let cases: Vec<Case> = serde_json::from_slice(&bytes).expect("`pack-fixtures` wrote it");
+    assert!(cases.len() > 250, "only {} graphs", cases.len());
+    cases
+}
+
 /// Versions of the reference's installations: `keras2` and `keras3`, package to version.
 ///
 /// # Panics
