@@ -121,12 +121,17 @@ fn detect_folder(store: &dyn Store) -> Result<Format, Problem> {
     })
 }
 
+/// Protocols 2 to 5 begin with their number; older ones do not, and PyTorch never wrote them.
+fn is_pickle(head: &[u8]) -> bool {
+    matches!(head, [0x80, 2..=5, ..])
+}
+
 /// Files of other tools, by name.
 fn foreign(head: &[u8], name: &str) -> Option<Problem> {
     let is = |what: &str, hint: &str| {
         Some(Problem::unsupported(format!("this is {what}")).hint(hint.to_owned()))
     };
-    if holds(head, b"data.pkl") || head.starts_with(&[0x80, 0x02]) {
+    if holds(head, b"data.pkl") || is_pickle(head) {
         return is(
             "a PyTorch or pickle file",
             "export the model to Keras or to a SavedModel first",
@@ -211,6 +216,7 @@ mod tests {
             ("m.h5", b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
             ("m.tflite", b"\x1c\0\0\0TFL3", "a TensorFlow Lite model"),
             ("m.pt", b"PK\x03\x04 archive/data.pkl", "a PyTorch or pickle file"),
+            ("m.pkl", b"\x80\x04\x95", "a PyTorch or pickle file"),
             ("m.onnx", b"\x08\x07", "an ONNX model"),
             ("variables.index", b"\0", "a checkpoint"),
             ("m.h5", b"", "an empty file"),

@@ -59,6 +59,8 @@ fn whole_model(name: &str, root: &Group) -> Result<(Source, Summary), Problems> 
             .expected("an object", kind_of(topology.get("config")))
             .hint("a subclassed model is stored without its layers; export it as a SavedModel")
     })?;
+    check_layers(class_name, config, "model_config.config")
+        .map_err(|problem| problem.in_file(name))?;
     let tree = VarNode::of_model(class_name, config);
     let stored = stored_layers(name, root, &tree)?;
     let bound = bind(&tree, stored).map_err(|all| {
@@ -86,6 +88,40 @@ fn whole_model(name: &str, root: &Group) -> Result<(Source, Summary), Problems> 
         assets: Vec::new(),
     };
     Ok((Source::Layers(Box::new(model)), summary))
+}
+
+/// What has the class of a model must hold a list of layers, each with a class; `at` is where the
+/// config lies.
+///
+/// # Errors
+/// The first place where that is not so: everything else would take it for a model without
+/// layers, and write one.
+pub(crate) fn check_layers(
+    class_name: &str,
+    config: &serde_json::Map<String, Value>,
+    at: &str,
+) -> Result<(), Problem> {
+    if !tensorferry_layers::is_model_class(class_name) {
+        return Ok(());
+    }
+    let wrong = |what: &str, at: String, expected: &str, found: Option<&Value>| {
+        Problem::input(what).at(at).expected(expected, kind_of(found))
+    };
+    let layers = config.get("layers");
+    let items = layers.and_then(Value::as_array).ok_or_else(|| {
+        wrong("the model has no layers", format!("{at}.layers"), "a list", layers)
+    })?;
+    for (i, layer) in items.iter().enumerate() {
+        let at = format!("{at}.layers[{i}]");
+        let class = layer.get("class_name").and_then(Value::as_str).ok_or_else(|| {
+            wrong("this is no layer", at.clone(), "an object with class_name", Some(layer))
+        })?;
+        // Depth is bounded by that of the JSON text.
+        if let Some(Value::Object(config)) = layer.get("config") {
+            check_layers(class, config, &format!("{at}.config"))?;
+        }
+    }
+    Ok(())
 }
 
 fn weights_only(

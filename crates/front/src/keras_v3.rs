@@ -17,7 +17,7 @@ use tensorferry_layers::{
 use tensorferry_store::{BlobRef, BlobSource, Store};
 
 use crate::errors;
-use crate::keras_h5::{facts, stored_weight};
+use crate::keras_h5::{check_layers, facts, stored_weight};
 use crate::source::{Source, Summary};
 
 const CONFIG: &str = "config.json";
@@ -78,6 +78,7 @@ pub(crate) fn read(file: &str, members: &Members<'_>) -> Result<(Source, Summary
     if config.get("layers").is_none() {
         return Err(subclassed(file, &topology).into());
     }
+    check_layers(class_name, config, "config.json: config").map_err(|p| p.in_file(file))?;
     let blob = members.open(file, WEIGHTS)?;
     let weights_name = format!("{file}: {WEIGHTS}");
     let h5 = File::open(blob, tensorferry_hdf5::Limits::default())
