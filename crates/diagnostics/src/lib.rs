@@ -109,29 +109,49 @@ impl Problem {
 }
 
 impl fmt::Display for Problem {
-    /// `FILE: FIELD: what, expected X, found Y`, control characters escaped, on one line.
+    /// `FILE: FIELD: what, expected X, found Y`, control characters escaped, on one line. What a
+    /// model can make as long as it likes, its names and values, loses its middle.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = String::new();
-        for place in [&self.file, &self.field] {
-            if !place.is_empty() {
-                line.push_str(place);
-                line.push_str(": ");
-            }
+        if !self.file.is_empty() {
+            line.push_str(&self.file);
+            line.push_str(": ");
         }
-        line.push_str(&self.what);
+        if !self.field.is_empty() {
+            line.push_str(&shortened(&printable(&self.field), FIELD_SHOWN));
+            line.push_str(": ");
+        }
+        line.push_str(&shortened(&printable(&self.what), WHAT_SHOWN));
         if let Some(expected) = &self.expected {
             line.push_str(", expected ");
             line.push_str(expected);
         }
         if let Some(found) = &self.found {
             line.push_str(", found ");
-            line.push_str(found);
+            line.push_str(&shortened(&printable(found), FIELD_SHOWN));
         }
         f.write_str(&printable(&line))
     }
 }
 
 impl std::error::Error for Problem {}
+
+/// Characters of a field or a value that are shown: a path of eight layers fits.
+const FIELD_SHOWN: usize = 120;
+/// Characters that are shown of what is wrong; some of it is a list of names.
+const WHAT_SHOWN: usize = 200;
+
+/// The begin and the end of a text that is too long to be read.
+fn shortened(text: &str, shown: usize) -> std::borrow::Cow<'_, str> {
+    let n = text.chars().count();
+    if n <= shown {
+        return text.into();
+    }
+    let half = shown / 2;
+    let begin: String = text.chars().take(half).collect();
+    let end: String = text.chars().skip(n - half).collect();
+    format!("{begin}…{end}").into()
+}
 
 /// Text from a model made safe for a terminal: control characters and bidirectional overrides
 /// are written as escapes.
@@ -188,6 +208,15 @@ mod tests {
             problem.to_string(),
             "m.h5: model_weights/d/kernel:0: wrong shape, expected [2, 3], found [3, 2]"
         );
+    }
+
+    #[test]
+    fn a_long_field_does_not_push_the_rest_off_the_line() {
+        let deep = "layers[0].".repeat(100) + "config";
+        let line = Problem::input("nested too deeply").in_file("m.h5").at(deep).to_string();
+        assert!(line.chars().count() < 160, "{line}");
+        assert!(line.starts_with("m.h5: layers[0].layers[0]."), "{line}");
+        assert!(line.ends_with("layers[0].config: nested too deeply"), "{line}");
     }
 
     #[test]
