@@ -88,8 +88,18 @@ fn write_staged<F: Fs>(
     package: &Package,
     options: &WriteOptions<'_>,
 ) -> Result<Written, Problems> {
+    // What cannot be decoded while it is written is a mistake in the input.
+    let name_input = |problems: Problems| {
+        let file = options.input.unwrap_or(Path::new("the input")).to_string_lossy();
+        let named = problems.0.into_iter().map(|problem| match problem.kind {
+            Kind::Input => problem.in_file(file.clone()),
+            _ => problem,
+        });
+        Problems(named.collect())
+    };
     let result = staged
         .fill(package, options)
+        .map_err(name_input)
         .and_then(|()| check(fs, &staged, options))
         .and_then(|()| Ok(staged.make_durable()?))
         .and_then(|()| Ok(commit::commit(fs, &mut staged)?));

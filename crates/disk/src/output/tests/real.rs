@@ -153,9 +153,10 @@ fn a_content_that_fails_is_the_inputs_fault_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let package =
         Package { parts: vec![Part::file("model.json", Arc::new(Broken))], is_single_file: false };
-    let error =
-        write_package(&package, &dir.path().join("a/out"), &WriteOptions::default()).unwrap_err();
+    let options = WriteOptions { input: Some(Path::new("m.h5")), ..WriteOptions::default() };
+    let error = write_package(&package, &dir.path().join("a/out"), &options).unwrap_err();
     assert_eq!(error.0[0].kind, Kind::Input);
+    assert_eq!(error.0[0].file, "m.h5");
     assert_eq!(error.0[0].what, "chunk 3 is torn");
     assert!(names(dir.path()).is_empty());
 }
