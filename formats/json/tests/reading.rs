@@ -108,6 +108,20 @@ fn non_finite_numbers_become_null_and_are_reported() {
     assert_eq!((parsed.replaced.len(), parsed.n_replaced), (20, 100));
 }
 
+/// Two megabytes of zeros would take 75 MB and half as much again while their list grows.
+#[test]
+fn a_short_text_holds_a_bounded_number_of_values() {
+    let zeros = |n: usize| format!("[{}0]", "0,".repeat(n - 1));
+    assert!(parse(zeros((1 << 18) - 1).as_bytes(), &Limits::default()).is_ok());
+    for text in [zeros(1 << 18), format!("[{}0]", "{\"a\":0},".repeat(200_000))] {
+        let error = parse(text.as_bytes(), &Limits::default()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Limit, "{error}");
+    }
+    // A longer text may hold more, one for eight bytes.
+    let long = format!("[{}0]", "12345678,".repeat(300_000));
+    assert!(parse(long.as_bytes(), &Limits::default()).is_ok());
+}
+
 #[test]
 fn limits_hold_to_the_last_value() {
     let nest = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
