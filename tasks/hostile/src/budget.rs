@@ -94,6 +94,13 @@ pub fn of_refusal(byte_len: u64) -> u64 {
     64 * MIB + 4 * byte_len
 }
 
+/// What a refusal may hold of which a large part is JSON text. A value in memory takes eight times
+/// its text and more (`0,` is two bytes, the value 72), and the texts of real models have one for
+/// ten bytes: 4 times the text, as of other inputs, would refuse those above 2 MB.
+pub fn of_text(byte_len: u64) -> u64 {
+    64 * MIB + 20 * byte_len
+}
+
 /// What a conversion may hold that writes `written` bytes.
 pub fn of_conversion(written: u64) -> u64 {
     96 * MIB + 2 * written

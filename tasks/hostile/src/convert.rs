@@ -68,8 +68,8 @@ pub fn as_store(package: &Package, files: &[(String, Bytes)]) -> MemoryStore {
 fn digest(store: &dyn Store, options: &ConvertOptions) -> Result<(Digest, Package), Problems> {
     let package = convert(store, options)?.package;
     let mut sink = Hashed::default();
-    // The faces name the output here, since the package does not know it.
-    package.write(&mut sink).map_err(|e| Problem::input(e.to_string()).in_file("the output"))?;
+    // The faces name the input here, since the package does not know it.
+    package.write(&mut sink).map_err(|e| Problem::input(e.to_string()).in_file(store.label()))?;
     let mut digest = sink.0;
     digest.byte_len = package.byte_len();
     Ok((digest, package))

@@ -58,18 +58,30 @@ pub fn h5_whole(
     more: &[Message],
     kernel: impl FnOnce(&mut RawHdf5) -> Message,
 ) -> Vec<u8> {
+    h5_layer(config, more, |file| {
+        let at = file.put(&3_f32.to_le_bytes());
+        let bias = file.object(&[dataspace(&[1]), float32(), contiguous(at, 4)]);
+        let kernel = kernel(file);
+        let mut inner = group();
+        inner.extend([kernel, hard("bias:0", bias)]);
+        let inner = file.object(&inner);
+        let mut layer = group();
+        layer.push(names_attribute("weight_names", &["d/kernel:0", "d/bias:0"]));
+        layer.push(hard("d", inner));
+        hard("d", file.object(&layer))
+    })
+}
+
+/// A Keras 2 file whose only layer is behind the link that `layer` makes.
+pub fn h5_layer(
+    config: &str,
+    more: &[Message],
+    layer: impl FnOnce(&mut RawHdf5) -> Message,
+) -> Vec<u8> {
     let mut file = RawHdf5::default();
-    let at = file.put(&3_f32.to_le_bytes());
-    let bias = file.object(&[dataspace(&[1]), float32(), contiguous(at, 4)]);
-    let kernel = kernel(&mut file);
-    let mut inner = group();
-    inner.extend([kernel, hard("bias:0", bias)]);
-    let inner = file.object(&inner);
-    let mut layer = group();
-    layer.extend([names_attribute("weight_names", &["d/kernel:0", "d/bias:0"]), hard("d", inner)]);
-    let layer = file.object(&layer);
+    let layer = layer(&mut file);
     let mut weights = group();
-    weights.extend([names_attribute("layer_names", &["d"]), hard("d", layer)]);
+    weights.extend([names_attribute("layer_names", &["d"]), layer]);
     let weights = file.object(&weights);
     let mut root = group();
     root.extend([

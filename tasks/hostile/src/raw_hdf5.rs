@@ -38,6 +38,11 @@ impl RawHdf5 {
         at
     }
 
+    /// Where the next object goes.
+    pub fn next(&self) -> u64 {
+        self.end().next_multiple_of(8)
+    }
+
     /// Adds an object header and gives its address.
     pub fn object(&mut self, messages: &[Message]) -> u64 {
         let mut body = Vec::new();
@@ -221,6 +226,19 @@ pub fn filters(ids: &[u16]) -> Message {
 /// The header goes on at `address`.
 pub fn continuation(address: u64, byte_len: u64) -> Message {
     (16, [address.to_le_bytes(), byte_len.to_le_bytes()].concat())
+}
+
+/// A block of more messages of a header.
+pub fn continuation_block(messages: &[Message]) -> Vec<u8> {
+    let mut block = b"OCHK".to_vec();
+    for (kind, message) in messages {
+        block.push(*kind);
+        block.extend(len16(message.len()).to_le_bytes());
+        block.push(0);
+        block.extend(message);
+    }
+    block.extend(jenkins_lookup3(&block).to_le_bytes());
+    block
 }
 
 /// A group of the old kind: a tree and a heap of names.

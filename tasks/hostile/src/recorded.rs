@@ -12,7 +12,7 @@ use tensorferry_store::{BlobRef, Entry, Store, StoreError};
 /// the store's own check is found out.
 pub struct Recorded<'a> {
     inner: &'a dyn Store,
-    /// Given for every name that the inner store does not have.
+    /// Given for every name that leads out.
     bait: Option<Bytes>,
     opened: Mutex<Vec<String>>,
 }
@@ -23,7 +23,7 @@ impl<'a> Recorded<'a> {
         Self { inner, bait: None, opened: Mutex::default() }
     }
 
-    /// Notes what is asked of `inner`, and gives `bait` for every name that it does not have.
+    /// Notes what is asked of `inner`, and gives `bait` for every name that leads out.
     pub fn with_bait(inner: &'a dyn Store, bait: &'static [u8]) -> Self {
         Self { bait: Some(Bytes::from_static(bait)), ..Self::new(inner) }
     }
@@ -66,7 +66,7 @@ impl Store for Recorded<'_> {
     fn open(&self, name: &str) -> Result<BlobRef, StoreError> {
         self.opened.lock().expect("no one panics with it").push(name.to_owned());
         match (self.inner.open(name), &self.bait) {
-            (Err(_), Some(bait)) => Ok(std::sync::Arc::new(bait.clone())),
+            (Err(_), Some(bait)) if !is_inside(name) => Ok(std::sync::Arc::new(bait.clone())),
             (result, _) => result,
         }
     }
