@@ -4,6 +4,8 @@
 
 use crate::{Examples, Family};
 
+#[path = "ops/activation.rs"]
+pub(crate) mod activation;
 #[path = "ops/arithmetic.rs"]
 pub(crate) mod arithmetic;
 #[path = "ops/basic_math.rs"]
@@ -14,37 +16,55 @@ pub(crate) mod control;
 pub(crate) mod control_v1;
 #[path = "ops/convolution.rs"]
 pub(crate) mod convolution;
+#[path = "ops/creation.rs"]
+pub(crate) mod creation;
 #[path = "ops/graph.rs"]
 pub(crate) mod graph;
 #[path = "ops/logical.rs"]
 pub(crate) mod logical;
 #[path = "ops/matrices.rs"]
 pub(crate) mod matrices;
+#[path = "ops/normalization.rs"]
+pub(crate) mod normalization;
 #[path = "ops/reduction.rs"]
 pub(crate) mod reduction;
+#[path = "ops/slice_join.rs"]
+pub(crate) mod slice_join;
+#[path = "ops/transformation.rs"]
+pub(crate) mod transformation;
 
 /// Every family.
 pub(crate) const FAMILIES: &[Family] = &[
+    Family { name: "activation", ops: activation::OPS },
     Family { name: "arithmetic", ops: arithmetic::OPS },
     Family { name: "basic_math", ops: basic_math::OPS },
     Family { name: "control", ops: control::OPS },
     Family { name: "control_v1", ops: control_v1::OPS },
     Family { name: "convolution", ops: convolution::OPS },
+    Family { name: "creation", ops: creation::OPS },
     Family { name: "graph", ops: graph::OPS },
     Family { name: "logical", ops: logical::OPS },
     Family { name: "matrices", ops: matrices::OPS },
+    Family { name: "normalization", ops: normalization::OPS },
     Family { name: "reduction", ops: reduction::OPS },
+    Family { name: "slice_join", ops: slice_join::OPS },
+    Family { name: "transformation", ops: transformation::OPS },
 ];
 
 /// The worked examples of every family.
 pub const EXAMPLES: &[&[Examples]] = &[
+    activation::EXAMPLES,
     arithmetic::EXAMPLES,
     basic_math::EXAMPLES,
     control::EXAMPLES,
     control_v1::EXAMPLES,
     convolution::EXAMPLES,
+    creation::EXAMPLES,
     graph::EXAMPLES,
     logical::EXAMPLES,
     matrices::EXAMPLES,
+    normalization::EXAMPLES,
     reduction::EXAMPLES,
+    slice_join::EXAMPLES,
+    transformation::EXAMPLES,
 ];

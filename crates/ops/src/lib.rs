@@ -22,6 +22,7 @@ mod args;
 mod broadcast;
 mod context;
 mod conv;
+mod epilogue;
 mod fact;
 mod families;
 mod grad;

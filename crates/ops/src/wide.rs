@@ -127,7 +127,7 @@ impl Narrow for Complex<f64> {
     fn narrow(dtype: DType, shape: &[usize], all: Vec<Self>) -> DenseTensor {
         match dtype {
             DType::Complex64 => {
-                DenseTensor::new(shape, each(&all, Complex::<f64>::narrow).into_owned())
+                DenseTensor::new(shape, each(&all, Complex::<f64>::single).into_owned())
             }
             _ => DenseTensor::new(shape, all),
         }

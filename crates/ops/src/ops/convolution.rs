@@ -17,6 +17,8 @@ register![
     DepthwiseConv2dNativeBackpropFilter,
     Conv3D,
     Conv3DBackpropInputV2,
+    FusedConv2D,
+    FusedDepthwiseConv2dNative,
 ];
 
 /// What the convolutions have in common: attributes of two spatial axes.
@@ -347,4 +349,83 @@ impl Op for Conv3D {
         let x = inputs.take(0)?;
         Ok(vec![forward(&self.sliding()?, x, inputs.tensor(1)?, false)?.into()])
     }
+}
+
+/// Convolutions followed by a bias and an activation.
+macro_rules! fused {
+    ($($(#[doc = $doc:literal])+ $name:ident $tf:literal $is_depthwise:literal, $case:expr;)*) => {
+        $(
+            attrs! {
+                $(#[doc = $doc])+
+                struct $name {
+                    /// Step of the window along each axis of the input.
+                    strides: Vec<i64>,
+                    /// `SAME`, `VALID` or `EXPLICIT`.
+                    padding: String,
+                    /// Zeros before and after each axis, for `EXPLICIT`.
+                    explicit_paddings: Vec<i64> = Vec::new(),
+                    /// `NHWC` or `NCHW`.
+                    data_format: String = "NHWC".to_owned(),
+                    /// Distance between neighbours in a window, along each axis.
+                    dilations: Vec<i64> = vec![1, 1, 1, 1],
+                    /// What follows, in order, such as `BiasAdd` and `Relu`.
+                    fused_ops: Vec<String> = Vec::new(),
+                    /// The slope of `LeakyRelu`.
+                    leakyrelu_alpha: f32 = 0.2,
+                }
+            }
+
+            impl $name {
+                fn sliding(&self) -> Result<Sliding> {
+                    Sliding::new(
+                        2,
+                        &self.strides,
+                        &self.dilations,
+                        &self.padding,
+                        &self.explicit_paddings,
+                        &self.data_format,
+                    )
+                }
+            }
+
+            impl Op for $name {
+                const SPEC: Spec = Spec {
+                    name: $tf,
+                    inputs: &["input: T", "filter: T", "args: num_args*T"],
+                    outputs: &["output: T"],
+                    tolerance: Tolerance::SUM,
+                    ..Spec::PURE
+                };
+                const CASES: &'static [Case] = &[$case];
+
+                fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
+                    infer_conv(&self.sliding()?, inputs, $is_depthwise)
+                }
+
+                fn eval(&self, mut inputs: Args) -> Result<Vec<Value>> {
+                    let x = inputs.take(0)?;
+                    let y = forward(&self.sliding()?, x, inputs.tensor(1)?, $is_depthwise)?;
+                    let args = inputs.tensors(2, inputs.len())?;
+                    let (ops, alpha) = (&self.fused_ops, self.leakyrelu_alpha);
+                    crate::epilogue::apply(y, ops, &args, alpha, &self.data_format)
+                }
+            }
+        )*
+    };
+}
+
+fused! {
+    /// A convolution, a bias and an activation.
+    FusedConv2D "_FusedConv2D" false, case(
+        "[[[[1], [-2]]]], [[[[3]]]], [1]",
+        "strides=[1, 1, 1, 1], padding=\"SAME\", fused_ops=[\"BiasAdd\", \"Relu\"]",
+        "[[[[4], [0]]]]",
+    );
+
+    /// A depthwise convolution, a bias and an activation.
+    FusedDepthwiseConv2dNative "FusedDepthwiseConv2dNative" true, case(
+        "[[[[1], [-2]]]], [[[[3]]]], [1]",
+        "strides=[1, 1, 1, 1], padding=\"SAME\", fused_ops=[\"BiasAdd\"]",
+        "[[[[4], [-5]]]]",
+    );
 }

@@ -6,7 +6,18 @@ use tensorferry_tensor::{DType, DenseTensor};
 use crate::def::case;
 use crate::{Args, Case, Effect, Error, Fact, Gradient, Op, Result, Spec, Value};
 
-register![Const, Placeholder, Identity, NoOp];
+register![
+    Const,
+    Placeholder,
+    PlaceholderWithDefault,
+    Identity,
+    IdentityN,
+    NoOp,
+    Rank,
+    ShapeOf,
+    ShapeN,
+    Size
+];
 
 attrs! {
     /// A tensor that is part of the graph.
@@ -107,5 +118,171 @@ impl Op for NoOp {
 
     fn eval(&self, _: Args) -> Result<Vec<Value>> {
         Ok(Vec::new())
+    }
+}
+
+attrs! {
+    /// An input of the graph that has a value where a caller feeds none.
+    struct PlaceholderWithDefault {
+        /// What is known of its shape.
+        shape: Shape = Shape::UNKNOWN,
+    }
+}
+
+impl Op for PlaceholderWithDefault {
+    const SPEC: Spec = Spec {
+        name: "PlaceholderWithDefault",
+        inputs: &["input: dtype"],
+        outputs: &["output: dtype"],
+        ..Spec::PURE
+    };
+    const CASES: &'static [Case] = &[case("[1]", "shape=<?>", "[1]")];
+
+    fn infer(&self, _: &[Fact]) -> Result<Vec<Shape>> {
+        Ok(vec![self.shape.clone()])
+    }
+
+    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+        Ok(inputs.into_values())
+    }
+}
+
+attrs! {
+    /// Gives its inputs.
+    struct IdentityN {}
+}
+
+impl Op for IdentityN {
+    const SPEC: Spec = Spec {
+        name: "IdentityN",
+        inputs: &["input: T..."],
+        outputs: &["output: T..."],
+        ..Spec::PURE
+    };
+    const CASES: &'static [Case] = &[case("[1], int32[2]", "", "[1], int32[2]")];
+
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
+        Ok(inputs.iter().map(|fact| fact.shape.clone()).collect())
+    }
+
+    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+        Ok(inputs.into_values())
+    }
+}
+
+/// Dims as a tensor of `int32` or `int64`.
+fn ints(dtype: DType, shape: &[usize], all: Vec<i64>) -> DenseTensor {
+    crate::wide::Narrow::narrow(dtype, shape, all)
+}
+
+fn dims(shape: &[usize], dtype: DType) -> DenseTensor {
+    ints(dtype, &[shape.len()], shape.iter().map(|dim| dim.cast_signed() as i64).collect())
+}
+
+attrs! {
+    /// The shape of a tensor.
+    struct ShapeOf {
+        /// The type of the dims.
+        out_type: DType = DType::Int32,
+    }
+}
+
+impl Op for ShapeOf {
+    const SPEC: Spec =
+        Spec { name: "Shape", inputs: &["input: T"], outputs: &["output: out_type"], ..Spec::PURE };
+    const CASES: &'static [Case] = &[case("[[1, 2, 3]]", "", "int32[1, 3]")];
+
+    fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
+        Ok(vec![x[0].rank().map_or(Shape::of_rank(1), Shape::vector)])
+    }
+
+    fn known(&self, x: &[Fact]) -> Option<Vec<DenseTensor>> {
+        Some(vec![dims(&x[0].shape.known()?, self.out_type)])
+    }
+
+    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+        Ok(vec![dims(inputs.value(0)?.shape(), self.out_type).into()])
+    }
+}
+
+attrs! {
+    /// The shape of each of several tensors.
+    struct ShapeN {
+        /// The type of the dims.
+        out_type: DType = DType::Int32,
+    }
+}
+
+impl Op for ShapeN {
+    const SPEC: Spec = Spec {
+        name: "ShapeN",
+        inputs: &["input: N*T"],
+        outputs: &["output: N*out_type"],
+        ..Spec::PURE
+    };
+    const CASES: &'static [Case] = &[case("[[1, 2, 3]], [1]", "", "int32[1, 3], int32[1]")];
+
+    fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
+        Ok(x.iter().map(|x| x.rank().map_or(Shape::of_rank(1), Shape::vector)).collect())
+    }
+
+    fn known(&self, x: &[Fact]) -> Option<Vec<DenseTensor>> {
+        x.iter().map(|x| Some(dims(&x.shape.known()?, self.out_type))).collect()
+    }
+
+    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+        let all = inputs.into_values();
+        Ok(all.iter().map(|x| dims(x.shape(), self.out_type).into()).collect())
+    }
+}
+
+attrs! {
+    /// The number of axes.
+    struct Rank {}
+}
+
+impl Op for Rank {
+    const SPEC: Spec =
+        Spec { name: "Rank", inputs: &["input: T"], outputs: &["output: int32"], ..Spec::PURE };
+    const CASES: &'static [Case] = &[case("[[1]]", "", "int32 2")];
+
+    fn infer(&self, _: &[Fact]) -> Result<Vec<Shape>> {
+        Ok(vec![Shape::scalar()])
+    }
+
+    fn known(&self, x: &[Fact]) -> Option<Vec<DenseTensor>> {
+        Some(vec![ints(DType::Int32, &[], vec![x[0].rank()?.cast_signed() as i64])])
+    }
+
+    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+        let rank = inputs.value(0)?.shape().len();
+        Ok(vec![ints(DType::Int32, &[], vec![rank.cast_signed() as i64]).into()])
+    }
+}
+
+attrs! {
+    /// The number of elements.
+    struct Size {
+        /// The type of the number.
+        out_type: DType = DType::Int32,
+    }
+}
+
+impl Op for Size {
+    const SPEC: Spec =
+        Spec { name: "Size", inputs: &["input: T"], outputs: &["output: out_type"], ..Spec::PURE };
+    const CASES: &'static [Case] = &[case("[[1, 2]]", "", "int32 2")];
+
+    fn infer(&self, _: &[Fact]) -> Result<Vec<Shape>> {
+        Ok(vec![Shape::scalar()])
+    }
+
+    fn known(&self, x: &[Fact]) -> Option<Vec<DenseTensor>> {
+        Some(vec![ints(self.out_type, &[], vec![x[0].shape.n_elements()?.cast_signed() as i64])])
+    }
+
+    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+        let n: usize = inputs.value(0)?.shape().iter().product();
+        Ok(vec![ints(self.out_type, &[], vec![n.cast_signed() as i64]).into()])
     }
 }

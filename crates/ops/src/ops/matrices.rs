@@ -9,7 +9,7 @@ use crate::{
     Args, Backward, Case, Fact, Fast, Gradient, Op, Result, Spec, Tolerance, Value, checked_len,
 };
 
-register![MatMul];
+register![MatMul, BatchMatMul, FusedMatMul, MatrixBandPart];
 
 attrs! {
     /// Multiplies two matrices, each transposed first if so asked.
@@ -118,7 +118,12 @@ impl Product {
     }
 }
 
-fn product(a: &DenseTensor, b: &DenseTensor, flip_a: bool, flip_b: bool) -> Result<DenseTensor> {
+pub(crate) fn product(
+    a: &DenseTensor,
+    b: &DenseTensor,
+    flip_a: bool,
+    flip_b: bool,
+) -> Result<DenseTensor> {
     let plan = Product::new(a.shape(), b.shape(), flip_a, flip_b)?;
     fn run<T: Scalar + Narrow>(plan: &Product, x: &DenseTensor, a: &[T], b: &[T]) -> DenseTensor {
         let mut out = Vec::with_capacity(plan.m * plan.n);
@@ -187,4 +192,161 @@ pub(crate) fn matrix_dims(fact: &Fact, flip: bool) -> Option<(Shape, Dim, Dim)> 
     let (batch, last) = dims.split_at(dims.len().checked_sub(2)?);
     let (rows, columns) = if flip { (last[1], last[0]) } else { (last[0], last[1]) };
     Some((batch.to_vec().into(), rows, columns))
+}
+
+attrs! {
+    /// Multiplies stacks of matrices; stacks are brought to one shape.
+    struct BatchMatMul {
+        /// Those of the first one are transposed.
+        adj_x: bool = false,
+        /// Those of the second one are transposed.
+        adj_y: bool = false,
+    }
+}
+
+impl Op for BatchMatMul {
+    const SPEC: Spec = Spec {
+        name: "BatchMatMul",
+        aliases: &["BatchMatMulV2", "BatchMatMulV3"],
+        inputs: &["x: T", "y: T"],
+        outputs: &["output: T"],
+        tolerance: Tolerance::SUM,
+        ..Spec::PURE
+    };
+    const CASES: &'static [Case] =
+        &[case("[[[1, 2]], [[3, 4]]], [[5], [6]]", "", "[[[17]], [[39]]]")];
+
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
+        let (a, b) = (matrix_dims(&inputs[0], self.adj_x), matrix_dims(&inputs[1], self.adj_y));
+        let (Some((stack_a, m, k)), Some((stack_b, l, n))) = (a, b) else {
+            return Ok(vec![Shape::UNKNOWN]);
+        };
+        ensure!(k.agrees(l), "rows of {k} and columns of {l} elements do not go together");
+        let stack = crate::broadcast::broadcast_shapes(&stack_a, &stack_b)?;
+        let mut dims = stack.dims().unwrap_or_default().to_vec();
+        dims.extend([m, n]);
+        Ok(vec![dims.into()])
+    }
+
+    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+        let (x, y) = (inputs.tensor(0)?, inputs.tensor(1)?);
+        ensure!(x.rank() >= 2 && y.rank() >= 2, "matrices have 2 dims");
+        let (stack_x, dims_x) = x.shape().split_at(x.rank() - 2);
+        let (stack_y, dims_y) = y.shape().split_at(y.rank() - 2);
+        let plan = Product::new(dims_x, dims_y, self.adj_x, self.adj_y)?;
+        let stacks = crate::broadcast::Broadcast::new(stack_x, stack_y)?;
+        let mut shape = stacks.shape.clone();
+        shape.extend([plan.m, plan.n]);
+        checked_len(&shape)?;
+        let count = |dims: &[usize]| (0..dims.iter().product()).collect::<Vec<usize>>();
+        // Which matrices meet: the broadcast of their numbers.
+        let pairs = stacks.map(&count(stack_x), &count(stack_y), |a, b| (a, b));
+        let size = |dims: &[usize]| dims[0] * dims[1];
+        let (size_x, size_y) = (size(dims_x), size(dims_y));
+        fn run<T: Scalar + Narrow>(
+            plan: &Product,
+            (a, size_a): (&[T], usize),
+            (b, size_b): (&[T], usize),
+            pairs: &[(usize, usize)],
+        ) -> Vec<T> {
+            let mut out = Vec::new();
+            for (i, j) in pairs {
+                plan.run(&a[i * size_a..][..size_a], &b[j * size_b..][..size_b], &mut out);
+            }
+            out
+        }
+        let dtype = x.dtype();
+        Ok(vec![
+            match (view(x), view(y)) {
+                (Wide::F32(a), Wide::F32(b)) => {
+                    f32::narrow(dtype, &shape, run(&plan, (&a, size_x), (&b, size_y), &pairs))
+                }
+                (Wide::F64(a), Wide::F64(b)) => {
+                    f64::narrow(dtype, &shape, run(&plan, (&a, size_x), (&b, size_y), &pairs))
+                }
+                (Wide::I64(a), Wide::I64(b)) => {
+                    i64::narrow(dtype, &shape, run(&plan, (&a, size_x), (&b, size_y), &pairs))
+                }
+                _ => return Err(crate::rows::refused(dtype)),
+            }
+            .into(),
+        ])
+    }
+}
+
+attrs! {
+    /// Multiplies two matrices, adds a bias and applies an activation.
+    struct FusedMatMul {
+        /// The first one is transposed.
+        transpose_a: bool = false,
+        /// The second one is transposed.
+        transpose_b: bool = false,
+        /// What follows, in order, such as `BiasAdd` and `Relu`.
+        fused_ops: Vec<String> = Vec::new(),
+        /// The slope of `LeakyRelu`.
+        leakyrelu_alpha: f32 = 0.2,
+    }
+}
+
+impl Op for FusedMatMul {
+    const SPEC: Spec = Spec {
+        name: "_FusedMatMul",
+        inputs: &["a: T", "b: T", "args: num_args*T"],
+        outputs: &["product: T"],
+        tolerance: Tolerance::SUM,
+        ..Spec::PURE
+    };
+    const CASES: &'static [Case] = &[case(
+        "[[1, 2]], [[3, -4], [5, 1]], [1, 1]",
+        "fused_ops=[\"BiasAdd\", \"Relu\"]",
+        "[[14, 0]]",
+    )];
+
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
+        let op = MatMul { transpose_a: self.transpose_a, transpose_b: self.transpose_b };
+        op.infer(inputs)
+    }
+
+    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+        let (a, b) = (inputs.tensor(0)?, inputs.tensor(1)?);
+        let y = product(a, b, self.transpose_a, self.transpose_b)?;
+        let args = inputs.tensors(2, inputs.len())?;
+        crate::epilogue::apply(y, &self.fused_ops, &args, self.leakyrelu_alpha, "NHWC")
+    }
+}
+
+attrs! {
+    /// Keeps a band around the diagonal of matrices; a negative width keeps all on that side.
+    struct MatrixBandPart {}
+}
+
+impl Op for MatrixBandPart {
+    const SPEC: Spec = Spec {
+        name: "MatrixBandPart",
+        inputs: &["input: T", "num_lower: Tindex", "num_upper: Tindex"],
+        outputs: &["band: T"],
+        ..Spec::PURE
+    };
+    const CASES: &'static [Case] =
+        &[case("[[1, 2], [3, 4]], int64 0, int64 -1", "", "[[1, 2], [0, 4]]")];
+
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
+        Ok(vec![inputs[0].shape.clone()])
+    }
+
+    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+        let (x, lower, upper) = (inputs.tensor(0)?, inputs.int(1)?, inputs.int(2)?);
+        let &[.., m, n] = x.shape() else { fail!("matrices have 2 dims") };
+        let zero = DenseTensor::zeros(x.dtype(), &[]).unwrap_or_else(|| x.clone());
+        let is_kept = |i: usize| {
+            let (row, column) = (i / n % m, i % n);
+            let below = row.cast_signed() as i64 - column.cast_signed() as i64;
+            (lower < 0 || below <= lower) && (upper < 0 || -below <= upper)
+        };
+        let mut runs = (0..x.len()).map(|i| match is_kept(i) {
+            true => tensorferry_tensor::Run::once(0, i, 1),
+            false => tensorferry_tensor::Run::once(1, 0, 1),
+        });
+        Ok(vec![tensorferry_tensor::assemble(x.shape(), &[x, &zero], &mut runs).into()])
+    }
 }

@@ -28,7 +28,7 @@ impl Complex<f32> {
 
 impl Complex<f64> {
     /// The nearest number in single precision.
-    pub fn narrow(self) -> Complex<f32> {
+    pub fn single(self) -> Complex<f32> {
         Complex::new(self.re as f32, self.im as f32)
     }
 

@@ -1,0 +1,250 @@
+//! Activations with a parameter, limits, and parts of complex numbers.
+
+use tensorferry_ir::Shape;
+use tensorferry_tensor::{Complex, DType};
+
+use crate::broadcast::Broadcast;
+use crate::def::case;
+use crate::wide::{Narrow, Wide, view};
+use crate::{Args, Case, Fact, Op, Result, Spec, Tolerance, Value};
+
+register![BiasAddGrad, ClipByValue, ComplexAbs, Imag, LeakyRelu, Prelu, Real, UnsortedSegmentSum];
+
+attrs! {
+    /// x, and a part of it where it is negative.
+    struct LeakyRelu {
+        /// The part.
+        alpha: f32 = 0.2,
+    }
+}
+
+impl Op for LeakyRelu {
+    const SPEC: Spec = Spec {
+        name: "LeakyRelu",
+        inputs: &["features: T"],
+        outputs: &["activations: T"],
+        tolerance: Tolerance::Ulps(1),
+        ..Spec::PURE
+    };
+    const CASES: &'static [Case] = &[case("[1, -1]", "alpha=0.5", "[1, -0.5]")];
+
+    fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
+        Ok(vec![x[0].shape.clone()])
+    }
+
+    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+        let x = inputs.tensor(0)?;
+        let slope = |x: f64| if x < 0.0 { x * f64::from(self.alpha) } else { x };
+        match view(x) {
+            Wide::F32(_) | Wide::F64(_) => {
+                let all = inputs.numbers(0)?.into_iter().map(slope).collect();
+                Ok(vec![f64::narrow(x.dtype(), x.shape(), all).into()])
+            }
+            _ => Err(crate::rows::refused(x.dtype())),
+        }
+    }
+}
+
+binary! {
+    /// x, and alpha times x where it is negative. The converter makes it; TensorFlow has no such op.
+    Prelu Tolerance::Ulps(1), crate::rows::ELEMENTWISE, ["[1, -2], [0.5]" => "[1, -1]"] {
+        real: |x, alpha| if x < 0.0 { x * alpha } else { x },
+    };
+}
+
+attrs! {
+    /// x, no less than one number and no more than another.
+    struct ClipByValue {}
+}
+
+impl Op for ClipByValue {
+    const SPEC: Spec = Spec {
+        name: "ClipByValue",
+        aliases: &["_ClipByValue"],
+        inputs: &["t: T", "clip_value_min: T", "clip_value_max: T"],
+        outputs: &["output: T"],
+        ..Spec::PURE
+    };
+    const CASES: &'static [Case] = &[case("[-5, 0.5, 5], -1, 1", "", "[-1, 0.5, 1]")];
+
+    fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
+        Ok(vec![x[0].shape.clone()])
+    }
+
+    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+        let [x, low, high] = [inputs.tensor(0)?, inputs.tensor(1)?, inputs.tensor(2)?];
+        let (lower, upper) =
+            (Broadcast::new(x.shape(), low.shape())?, Broadcast::new(x.shape(), high.shape())?);
+        ensure!(
+            lower.shape == x.shape() && upper.shape == x.shape(),
+            "the limits are larger than what they limit"
+        );
+        if let (Wide::I64(x_all), Wide::I64(low), Wide::I64(high)) =
+            (view(x), view(low), view(high))
+        {
+            let all = lower.map(&x_all, &low, i64::max);
+            return Ok(vec![
+                i64::narrow(x.dtype(), x.shape(), upper.map(&all, &high, i64::min)).into(),
+            ]);
+        }
+        if !x.dtype().is_float() {
+            return Err(crate::rows::refused(x.dtype()));
+        }
+        let all = lower
+            .map(&inputs.numbers(0)?, &inputs.numbers(1)?, |x, low| if x < low { low } else { x });
+        let all = upper.map(&all, &inputs.numbers(2)?, |x, high| if x > high { high } else { x });
+        Ok(vec![f64::narrow(x.dtype(), x.shape(), all).into()])
+    }
+}
+
+/// Numbers made of complex ones.
+macro_rules! of_complex {
+    ($($(#[doc = $doc:literal])+ $name:ident $input:literal => $output:literal, |$z:ident| $formula:expr;)*) => {
+        $(
+            attrs! {
+                $(#[doc = $doc])+
+                struct $name {
+                    /// The type of the result.
+                    Tout: DType = DType::Float32,
+                }
+            }
+
+            impl Op for $name {
+                const SPEC: Spec = Spec {
+                    name: stringify!($name),
+                    inputs: &["x: T"],
+                    outputs: &["y: Tout"],
+                    tolerance: Tolerance::Ulps(2),
+                    ..Spec::PURE
+                };
+                const CASES: &'static [Case] = &[case($input, "", $output)];
+
+                fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
+                    Ok(vec![x[0].shape.clone()])
+                }
+
+                fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+                    let x = inputs.tensor(0)?;
+                    let Wide::C128(all) = view(x) else { return Err(crate::rows::refused(x.dtype())) };
+                    let all = all.iter().map(|$z: &Complex<f64>| $formula).collect();
+                    Ok(vec![f64::narrow(self.Tout, x.shape(), all).into()])
+                }
+            }
+        )*
+    };
+}
+
+of_complex! {
+    /// The real part.
+    Real "complex64[(1, 2)]" => "[1]", |z| z.re;
+
+    /// The imaginary part.
+    Imag "complex64[(1, 2)]" => "[2]", |z| z.im;
+
+    /// The absolute value.
+    ComplexAbs "complex64[(3, 4)]" => "[5]", |z| z.abs();
+}
+
+attrs! {
+    /// The gradient of `BiasAdd` by the bias: sums per channel.
+    struct BiasAddGrad {
+        /// Channels are the last axis (`NHWC`) or the second (`NCHW`).
+        data_format: String = "NHWC".to_owned(),
+    }
+}
+
+impl Op for BiasAddGrad {
+    const SPEC: Spec = Spec {
+        name: "BiasAddGrad",
+        inputs: &["out_backprop: T"],
+        outputs: &["output: T"],
+        tolerance: Tolerance::SUM,
+        ..Spec::PURE
+    };
+    const CASES: &'static [Case] = &[case("[[1, 2], [3, 4]]", "", "[4, 6]")];
+
+    fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
+        let Some(dims) = x[0].dims() else { return Ok(vec![Shape::of_rank(1)]) };
+        let at = if self.data_format.starts_with("NC") { 1 } else { dims.len().wrapping_sub(1) };
+        Ok(vec![dims.get(at).map_or(Shape::of_rank(1), |dim| Shape::vector(*dim))])
+    }
+
+    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+        let x = inputs.tensor(0)?;
+        let at = if self.data_format.starts_with("NC") { 1 } else { x.rank().wrapping_sub(1) };
+        ensure!(at < x.rank(), "there are no channels in {} dims", x.rank());
+        let c = x.shape()[at];
+        let inner: usize = x.shape()[at + 1..].iter().product();
+        let mut sums = vec![0.0; c];
+        for (i, x) in inputs.numbers(0)?.into_iter().enumerate() {
+            sums[i / inner % c] += x;
+        }
+        if !x.dtype().is_float() {
+            return Err(crate::rows::refused(x.dtype()));
+        }
+        Ok(vec![f64::narrow(x.dtype(), &[c], sums).into()])
+    }
+}
+
+attrs! {
+    /// Adds up rows by number: row `i` of the result is the sum of the rows numbered `i`. Rows with a
+    /// negative number are left out.
+    struct UnsortedSegmentSum {}
+}
+
+impl Op for UnsortedSegmentSum {
+    const SPEC: Spec = Spec {
+        name: "UnsortedSegmentSum",
+        inputs: &["data: T", "segment_ids: Tindices", "num_segments: Tnumsegments"],
+        outputs: &["output: T"],
+        tolerance: Tolerance::SUM,
+        ..Spec::PURE
+    };
+    const CASES: &'static [Case] =
+        &[case("[[1, 2], [3, 4], [5, 6]], int32[1, -1, 1], int32 2", "", "[[0, 0], [6, 8]]")];
+
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
+        let (Some(x), Some(ids)) = (inputs[0].dims(), inputs[1].dims()) else {
+            return Ok(vec![Shape::UNKNOWN]);
+        };
+        ensure!(ids.len() <= x.len(), "more dims of numbers than of rows");
+        let n = inputs[2].int().and_then(|n| usize::try_from(n).ok());
+        let mut dims = vec![n.map_or(tensorferry_ir::Dim::Unknown, Into::into)];
+        dims.extend(&x[ids.len()..]);
+        Ok(vec![dims.into()])
+    }
+
+    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+        let (x, ids) = (inputs.tensor(0)?, inputs.tensor(1)?);
+        ensure!(
+            x.shape().starts_with(ids.shape()),
+            "rows {:?}, numbers {:?}",
+            x.shape(),
+            ids.shape()
+        );
+        let n = usize::try_from(inputs.int(2)?)
+            .map_err(|_| crate::Error::invalid("a negative number of rows"))?;
+        let rest = &x.shape()[ids.rank()..];
+        let shape = [&[n], rest].concat();
+        let mut out: Vec<f64> = vec![0.0; crate::checked_len(&shape)?];
+        let len: usize = rest.iter().product();
+        let all = inputs.numbers(0)?;
+        for (row, id) in inputs.ints(1)?.into_iter().enumerate() {
+            let Ok(id) = usize::try_from(id) else { continue };
+            ensure!(id < n, "the row number {id} is not in [0, {n})");
+            let sums = out[id * len..][..len].iter_mut();
+            sums.zip(&all[row * len..]).for_each(|(sum, x)| *sum += x);
+        }
+        Ok(vec![
+            match view(x) {
+                Wide::F32(_) | Wide::F64(_) => f64::narrow(x.dtype(), &shape, out),
+                // Sums of fewer than 2^53 are exact.
+                Wide::I64(_) | Wide::U64(_) => {
+                    i64::narrow(x.dtype(), &shape, out.into_iter().map(|x| x as i64).collect())
+                }
+                _ => return Err(crate::rows::refused(x.dtype())),
+            }
+            .into(),
+        ])
+    }
+}
