@@ -2,7 +2,7 @@
 //!
 //! [`Archive`] reads entries that are stored or deflated, with ZIP64 sizes where needed. An
 //! archive must account for its bytes: no entry overlaps another, no name is there twice, what a
-//! local header says is what the directory says. Nothing is ever unpacked to disk. [`write`]
+//! local header says is what the directory says. Nothing is ever unpacked to disk. [`write()`]
 //! makes archives as Keras does, always with the same bytes. The format is PKWARE's APPNOTE 6.3.
 
 #![forbid(unsafe_code)]
