@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use tensorferry_diagnostics::Problem;
 use tensorferry_store::Store;
@@ -64,6 +66,10 @@ pub(crate) trait Fs {
     fn start_sync(&self, file: &Self::File);
     /// Waits until the file's bytes are durable. Nothing is left that closing it could report.
     fn sync(&self, file: &mut Self::File) -> io::Result<()>;
+    /// The same for several files, some of them at once where that is faster.
+    fn sync_all(&self, files: &mut [Self::File]) -> io::Result<()> {
+        files.iter_mut().try_for_each(|file| again(|| self.sync(file)))
+    }
     /// Waits until the folder's names are durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
@@ -81,6 +87,9 @@ pub(crate) trait Fs {
     /// What was staged, as a store.
     fn store(&self, path: &Path) -> Result<Box<dyn Store>, Problem>;
 }
+
+/// Each sync has the device empty its cache; those that wait for it together share that.
+const SYNCS_AT_ONCE: usize = 16;
 
 /// The file system of the machine.
 pub(crate) struct RealFs;
@@ -190,6 +199,28 @@ impl Fs for RealFs {
 
     fn sync(&self, file: &mut File) -> io::Result<()> {
         file.sync_all()
+    }
+
+    fn sync_all(&self, files: &mut [File]) -> io::Result<()> {
+        let files = &*files;
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                again(|| file.sync_all())?;
+            }
+            Ok(())
+        };
+        thread::scope(|scope| {
+            let n_helpers = files.len().min(SYNCS_AT_ONCE).saturating_sub(1);
+            // Without a thread to be had, the work is done by those that are there.
+            let spawn = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+            let helpers: Vec<_> = (0..n_helpers).map_while(spawn).collect();
+            let own: io::Result<()> = work();
+            let joined = helpers.into_iter().map(|helper| {
+                helper.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")))
+            });
+            joined.fold(own, Result::and)
+        })
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {

@@ -1,6 +1,5 @@
 //! The new files, written beside the target under a name of their own.
 
-use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,7 +34,7 @@ pub(super) struct Staged<'a, F: Fs> {
     /// Name and length of every file written so far, under their final names.
     pub(super) files: Vec<(String, u64)>,
     /// Files that are complete and not yet known to be durable.
-    unsynced: VecDeque<(PathBuf, F::File)>,
+    unsynced: Vec<(PathBuf, F::File)>,
     /// Folders inside the staged one.
     folders: Vec<PathBuf>,
     /// Folders above the target that we made.
@@ -52,7 +51,7 @@ impl<'a, F: Fs> Staged<'a, F> {
             plan,
             path: PathBuf::new(),
             files: Vec::new(),
-            unsynced: VecDeque::new(),
+            unsynced: Vec::new(),
             folders: Vec::new(),
             made_parents: Vec::new(),
             _lock: None,
@@ -83,7 +82,7 @@ impl<'a, F: Fs> Staged<'a, F> {
             let made = if self.plan.way == Way::File {
                 // The file itself is made by `begin`; here only its name is reserved.
                 again(|| self.fs.create_file(&path)).map(|file| {
-                    self.unsynced.push_back((path.clone(), file));
+                    self.unsynced.push((path.clone(), file));
                 })
             } else {
                 again(|| self.fs.create_dir(&path, true))
@@ -141,9 +140,7 @@ impl<'a, F: Fs> Staged<'a, F> {
         if self.plan.way != Way::File {
             again(|| self.fs.publish_dir(&self.path))?;
         }
-        while let Some((_, mut file)) = self.unsynced.pop_front() {
-            again(|| self.fs.sync(&mut file))?;
-        }
+        self.sync_files()?;
         if self.plan.way == Way::File {
             return Ok(());
         }
@@ -151,6 +148,11 @@ impl<'a, F: Fs> Staged<'a, F> {
             again(|| self.fs.sync_dir(folder))?;
         }
         again(|| self.fs.sync_dir(&self.path))
+    }
+
+    fn sync_files(&mut self) -> io::Result<()> {
+        let mut files: Vec<_> = self.unsynced.drain(..).map(|(_, file)| file).collect();
+        self.fs.sync_all(&mut files)
     }
 
     /// What was staged is the target now, and no longer ours to remove.
@@ -227,7 +229,7 @@ impl<F: Fs> Sink<'_, '_, F> {
     fn open(&mut self, name: &str) -> io::Result<()> {
         let fs = self.staged.fs;
         if self.staged.plan.way == Way::File {
-            self.current = self.staged.unsynced.pop_back();
+            self.current = self.staged.unsynced.pop();
             return Ok(());
         }
         let path = self.staged.path.join(name);
@@ -287,13 +289,11 @@ impl<F: Fs> Sink<'_, '_, F> {
         let Some((path, file)) = self.current.take() else { return Ok(()) };
         fs.start_sync(&file);
         self.since_sync = 0;
-        self.staged.unsynced.push_back((path, file));
-        if self.staged.unsynced.len() > OPEN_MAX
-            && let Some((_, mut oldest)) = self.staged.unsynced.pop_front()
-        {
-            again(|| fs.sync(&mut oldest))?;
+        self.staged.unsynced.push((path, file));
+        if self.staged.unsynced.len() < OPEN_MAX {
+            return Ok(());
         }
-        Ok(())
+        self.staged.sync_files()
     }
 }
 
