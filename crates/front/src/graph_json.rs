@@ -173,7 +173,12 @@ impl Reader<'_> {
                 .map(|(name, info)| self.signature_tensor(name, info, graph))
                 .collect()
         };
-        Ok(Signature { inputs: tensors("inputs")?, outputs: tensors("outputs")? })
+        // That of a frozen graph names outputs alone: what it takes are its placeholders.
+        let inputs = match json.get("inputs") {
+            Some(_) => tensors("inputs")?,
+            None => whole_graph(graph).inputs,
+        };
+        Ok(Signature { inputs, outputs: tensors("outputs")? })
     }
 
     fn signature_tensor(
@@ -186,7 +191,7 @@ impl Reader<'_> {
         Ok(SignatureTensor {
             name: name.to_owned(),
             edge: edge(graph, text(info, "name"), self.ops).map_err(at)?,
-            ty: read_type(info.get("dtype").unwrap_or(&Value::Null)).map_err(at)?,
+            ty: info.get("dtype").map_or(Ok(Type::Other(0)), read_type).map_err(at)?,
             shape: info.get("tensorShape").map_or(Ok(Shape::UNKNOWN), read_shape).map_err(at)?,
             resource_id: info.get("resourceId").and_then(read_int),
         })

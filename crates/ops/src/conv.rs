@@ -49,7 +49,7 @@ impl Conv {
             false => per_group > 0 && channels.is_multiple_of(per_group),
         };
         ensure!(fits, "a filter of shape {filter:?} does not fit {channels} channels");
-        let groups = if per_group == 0 { 1 } else { channels / per_group };
+        let groups = channels.checked_div(per_group).unwrap_or(1);
         ensure!(groups > 0 && out.is_multiple_of(groups), "{out} outputs in {groups} groups");
         let axes = sliding.axes(&x[1..=rank], &filter[..rank])?;
         let conv = Self { n, axes, channels, groups, out, rank };
@@ -179,7 +179,7 @@ pub(crate) fn forward(
         (Wide::I64(a), Wide::I64(b)) => i64::narrow(x.dtype(), &shape, conv.forward(&a, &b)),
         _ => return Err(crate::rows::refused(x.dtype())),
     };
-    Ok(sliding.from_channels_last(y))
+    Ok(sliding.restored(y))
 }
 
 /// The gradient by an input of `shape` (in the format's order).
@@ -209,7 +209,7 @@ pub(crate) fn backward_input(
         (Wide::F64(k), Wide::F64(g)) => f64::narrow(dy.dtype(), &last, conv.backward_input(&k, &g)),
         _ => return Err(crate::rows::refused(dy.dtype())),
     };
-    Ok(sliding.from_channels_last(dx))
+    Ok(sliding.restored(dx))
 }
 
 /// The gradient by a filter of `shape`.

@@ -92,7 +92,9 @@ macro_rules! fail {
 /// Returns an [`Error`] of invalid input unless a condition holds.
 macro_rules! ensure {
     ($condition:expr, $($words:tt)*) => {
-        if !$condition {
+        // Not negated: a comparison with NaN does not hold either way.
+        if $condition {
+        } else {
             fail!($($words)*)
         }
     };

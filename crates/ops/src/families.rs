@@ -20,16 +20,24 @@ pub(crate) mod convolution;
 pub(crate) mod creation;
 #[path = "ops/graph.rs"]
 pub(crate) mod graph;
+#[path = "ops/hash_table.rs"]
+pub(crate) mod hash_table;
 #[path = "ops/logical.rs"]
 pub(crate) mod logical;
 #[path = "ops/matrices.rs"]
 pub(crate) mod matrices;
 #[path = "ops/normalization.rs"]
 pub(crate) mod normalization;
+#[path = "ops/pooling.rs"]
+pub(crate) mod pooling;
 #[path = "ops/reduction.rs"]
 pub(crate) mod reduction;
+#[path = "ops/scan.rs"]
+pub(crate) mod scan;
 #[path = "ops/slice_join.rs"]
 pub(crate) mod slice_join;
+#[path = "ops/tensor_list.rs"]
+pub(crate) mod tensor_list;
 #[path = "ops/transformation.rs"]
 pub(crate) mod transformation;
 
@@ -43,11 +51,15 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family { name: "convolution", ops: convolution::OPS },
     Family { name: "creation", ops: creation::OPS },
     Family { name: "graph", ops: graph::OPS },
+    Family { name: "hash_table", ops: hash_table::OPS },
     Family { name: "logical", ops: logical::OPS },
     Family { name: "matrices", ops: matrices::OPS },
     Family { name: "normalization", ops: normalization::OPS },
+    Family { name: "pooling", ops: pooling::OPS },
     Family { name: "reduction", ops: reduction::OPS },
+    Family { name: "scan", ops: scan::OPS },
     Family { name: "slice_join", ops: slice_join::OPS },
+    Family { name: "tensor_list", ops: tensor_list::OPS },
     Family { name: "transformation", ops: transformation::OPS },
 ];
 
@@ -61,10 +73,14 @@ pub const EXAMPLES: &[&[Examples]] = &[
     convolution::EXAMPLES,
     creation::EXAMPLES,
     graph::EXAMPLES,
+    hash_table::EXAMPLES,
     logical::EXAMPLES,
     matrices::EXAMPLES,
     normalization::EXAMPLES,
+    pooling::EXAMPLES,
     reduction::EXAMPLES,
+    scan::EXAMPLES,
     slice_join::EXAMPLES,
+    tensor_list::EXAMPLES,
     transformation::EXAMPLES,
 ];

@@ -4,10 +4,21 @@
 //! computed in 64 bits), `signed`, `unsigned`, `complex`, `bool`, `text`. A kind without a formula
 //! is refused.
 
+/// The name and type of an output, or the usual one.
+macro_rules! out_name {
+    ($usual:literal) => {
+        $usual
+    };
+    ($own:literal $usual:literal) => {
+        $own
+    };
+}
+
 /// Ops of one input, element by element.
 macro_rules! unary {
     ($($(#[doc = $doc:literal])+
-        $name:ident $tolerance:expr, [$($input:literal => $output:literal),+ $(,)?] {
+        $name:ident $(-> $out:literal)? $tolerance:expr,
+        [$($input:literal => $output:literal),+ $(,)?] {
             $($kind:ident: |$x:ident| $formula:expr),+ $(,)?
         } $(grad $grad:path)?;)*
     ) => {
@@ -21,7 +32,7 @@ macro_rules! unary {
                 const SPEC: $crate::Spec = $crate::Spec {
                     name: stringify!($name),
                     inputs: &["x: T"],
-                    outputs: &["y: T"],
+                    outputs: &[out_name!($($out)? "y: T")],
                     algebra: $crate::rows::ELEMENTWISE,
                     tolerance: $tolerance,
                     ..$crate::Spec::PURE
@@ -72,10 +83,8 @@ macro_rules! unary {
         let $wide = match $wide {
             $crate::wide::Wide::$variant(all) => {
                 let mut all = all.into_owned();
-                all.iter_mut().for_each(|place| {
-                    let $x: $ty = *place;
-                    *place = $f;
-                });
+                let f = |$x: $ty| -> $ty { $f };
+                all.iter_mut().for_each(|place| *place = f(*place));
                 let tensor = $crate::wide::Narrow::narrow($dtype, &$shape, all);
                 return Ok(vec![tensor.into()]);
             }
@@ -87,7 +96,7 @@ macro_rules! unary {
 /// Ops of two inputs of one type, brought to one shape, element by element.
 macro_rules! binary {
     ($($(#[doc = $doc:literal])+
-        $name:ident $(as $alias:literal)* $tolerance:expr, $algebra:expr,
+        $name:ident $(as $alias:literal)* $(-> $out:literal)? $tolerance:expr, $algebra:expr,
         [$($input:literal => $output:literal),+ $(,)?] {
             $($kind:ident: |$a:ident, $b:ident| $formula:expr),+ $(,)?
         } $(check $check:path)? $(, grad $grad:path)?;)*
@@ -103,7 +112,7 @@ macro_rules! binary {
                     name: stringify!($name),
                     aliases: &[$($alias),*],
                     inputs: &["x: T", "y: T"],
-                    outputs: &["z: T"],
+                    outputs: &[out_name!($($out)? "z: T")],
                     algebra: $algebra,
                     tolerance: $tolerance,
                     ..$crate::Spec::PURE

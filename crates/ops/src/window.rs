@@ -160,7 +160,7 @@ impl Sliding {
     }
 
     /// `x`, whose channels are last, in the order of the format.
-    pub(crate) fn from_channels_last(&self, x: DenseTensor) -> DenseTensor {
+    pub(crate) fn restored(&self, x: DenseTensor) -> DenseTensor {
         if !self.is_channels_first {
             return x;
         }

@@ -16,7 +16,7 @@ fn each_case(
     let mut failures = Vec::new();
     let mut n = 0;
     for examples in EXAMPLES.iter().copied().flatten() {
-        let def = ALL.find(examples.op).unwrap();
+        let def = ALL.find(examples.op).expect("every example has its op");
         for (i, case) in examples.cases.iter().enumerate() {
             let (inputs, attrs) = (parse_tensors(case.inputs), parse_attrs(case.attrs));
             let result = match (inputs, attrs) {

@@ -124,6 +124,7 @@ whole!(i64 u64);
 trait Number: Copy {
     fn floor_mod(self, by: Self) -> Self;
     fn trunc_mod(self, by: Self) -> Self;
+    fn polygamma(self, x: Self) -> Self;
 }
 
 macro_rules! numbers {
@@ -136,6 +137,11 @@ macro_rules! numbers {
 
             fn trunc_mod(self, by: Self) -> Self {
                 self % by
+            }
+
+            #[allow(clippy::unnecessary_cast, reason = "half of the types are f64 already")]
+            fn polygamma(self, x: Self) -> Self {
+                polygamma(self as f64, x as f64) as Self
             }
         })*
     };
@@ -206,7 +212,7 @@ binary! {
     /// The product.
     Mul EXACT, neutral(true, 1), ["[2, 3], [4]" => "[8, 12]", "int32[2147483647], int32[2147483647]" => "int32[1]"] {
         real: |a, b| a * b, int: |a, b| a.wrapping_mul(b), complex: |a, b| a * b,
-    };
+    }, grad mul_grad;
 
     /// The product, 0 where the second factor is 0.
     MulNoNan EXACT, ELEMENTWISE, ["[inf, 2], [0, 3]" => "[0, 6]"] {
@@ -224,7 +230,7 @@ binary! {
     } check integers_no_zero_divisor;
 
     /// The gradient of `Relu`: the first input where the second is positive.
-    ReluGrad EXACT, ELEMENTWISE, ["[5, 5], [1, 0]" => "[5, 0]"] {
+    ReluGrad -> "backprops: T" EXACT, ELEMENTWISE, ["[5, 5], [1, 0]" => "[5, 0]"] {
         real: |g, x| if x > 0.0 { g } else { 0.0 },
     };
 
@@ -266,10 +272,7 @@ binary! {
     /// The derivative of `Digamma`'s order `a`, for orders 0 and 1.
     Polygamma Tolerance::Close { rel: 1e-4, abs: 1e-4 }, ELEMENTWISE,
     ["[0, 1], [1, 1]" => "[-0.5772157, 1.644934]"] {
-        real: |a, b| {
-            let wide = polygamma(f64::from(a), f64::from(b));
-            wide as _
-        },
+        real: |a, b| a.polygamma(b),
     };
 }
 
@@ -308,6 +311,19 @@ fn add_grad(_: &Add, g: &mut Backward<'_>) -> Result<Vec<Option<Edge>>> {
         g.build.add("Reshape", &[sum, shape], &[])
     };
     Ok(vec![Some(side(0, x_shape)), Some(side(1, y_shape))])
+}
+
+/// d(xy) = dx·y + x·dy, axes that were repeated summed up.
+fn mul_grad(_: &Mul, g: &mut Backward<'_>) -> Result<Vec<Option<Edge>>> {
+    let (x, y, dy) = (g.inputs[0], g.inputs[1], g.dy()?);
+    let (x_shape, y_shape) = (g.build.shape_of(x), g.build.shape_of(y));
+    let axes = g.build.add("BroadcastGradientArgs", &[x_shape, y_shape], &[]);
+    let mut side = |other: Edge, output: u32, shape: Edge| {
+        let product = g.build.add("Mul", &[dy, other], &[]);
+        let sum = g.build.add("Sum", &[product, Edge { node: axes.node, output }], &[]);
+        g.build.add("Reshape", &[sum, shape], &[])
+    };
+    Ok(vec![Some(side(y, 0, x_shape)), Some(side(x, 1, y_shape))])
 }
 
 attrs! {

@@ -80,7 +80,7 @@ unary! {
     Digamma FUNCTION, ["[1]" => "[-0.5772157]"] { real: |x| x.by(digamma) };
 
     /// x, and e^x - 1 where x is negative.
-    Elu FUNCTION, ["[2, -1]" => "[2, -0.63212055]"] {
+    Elu -> "activations: T" FUNCTION, ["[2, -1]" => "[2, -0.63212055]"] {
         real: |x| if x < 0.0 { x.exp_m1() } else { x },
     };
 
@@ -127,13 +127,13 @@ unary! {
     };
 
     /// x, and 0 where x is negative.
-    Relu EXACT, ["[2, -1, nan]" => "[2, 0, nan]"] {
+    Relu -> "activations: T" EXACT, ["[2, -1, nan]" => "[2, 0, nan]"] {
         real: |x| if x < 0.0 { 0.0 } else { x }, signed: |x| x.max(0), unsigned: |x| x,
     } grad relu_grad;
 
     /// x, no less than 0 and no more than 6.
-    Relu6 EXACT, ["[2, -1, 7]" => "[2, 0, 6]"] {
-        real: |x| if x < 0.0 { 0.0 } else if x > 6.0 { 6.0 } else { x },
+    Relu6 -> "activations: T" EXACT, ["[2, -1, 7]" => "[2, 0, 6]"] {
+        real: |x| x.clamp(0.0, 6.0),
         signed: |x| x.clamp(0, 6), unsigned: |x| x.min(6),
     };
 
@@ -151,7 +151,7 @@ unary! {
     };
 
     /// x, and e^x - 1 where x is negative, scaled so that variance 1 stays.
-    Selu FUNCTION, ["[1, -1]" => "[1.050701, -1.1113307]"] {
+    Selu -> "activations: T" FUNCTION, ["[1, -1]" => "[1.050701, -1.1113307]"] {
         real: |x| x.by(|x| {
             if x < 0.0 { SELU_SCALE_ALPHA * x.exp_m1() } else { SELU_SCALE * x }
         }),
@@ -182,10 +182,10 @@ unary! {
     };
 
     /// ln(1 + e^x).
-    Softplus FUNCTION, ["[0, 100]" => "[0.6931472, 100]"] { real: |x| x.by(softplus) };
+    Softplus -> "activations: T" FUNCTION, ["[0, 100]" => "[0.6931472, 100]"] { real: |x| x.by(softplus) };
 
     /// x / (1 + |x|).
-    Softsign FUNCTION, ["[1, -3]" => "[0.5, -0.75]"] { real: |x| x / (1.0 + x.abs()) };
+    Softsign -> "activations: T" FUNCTION, ["[1, -3]" => "[0.5, -0.75]"] { real: |x| x / (1.0 + x.abs()) };
 
     /// The square root.
     Sqrt FUNCTION, ["[4, 0.25]" => "[2, 0.5]"] { real: |x| x.sqrt(), complex: |z| z.sqrt() };

@@ -10,7 +10,7 @@ use crate::{
     Args, Backward, Case, Fact, Gradient, Op, Result, Spec, Tolerance, Value, checked_len,
 };
 
-register![FusedBatchNorm, FusedBatchNormV2, FusedBatchNormV3, LRN, LogSoftmax, Softmax];
+register![FusedBatchNorm, FusedBatchNormV2, FusedBatchNormV3, Lrn, LogSoftmax, Softmax];
 
 /// `f` of each row of the last axis, in double precision.
 fn rows(inputs: &Args, f: impl Fn(&mut [f64])) -> Result<Vec<Value>> {
@@ -98,7 +98,7 @@ impl Op for LogSoftmax {
 
 attrs! {
     /// Divides by a power of the sum of squares of neighbouring channels.
-    struct LRN {
+    struct Lrn {
         /// So many channels on each side are neighbours.
         depth_radius: i64 = 5,
         /// Added to the sum.
@@ -110,7 +110,7 @@ attrs! {
     }
 }
 
-impl Op for LRN {
+impl Op for Lrn {
     const SPEC: Spec = Spec {
         name: "LRN",
         inputs: &["input: T"],

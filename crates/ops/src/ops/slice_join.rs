@@ -511,7 +511,7 @@ impl Op for StridedSlice {
         let Some(dims) = inputs[0].dims() else { return Ok(vec![Shape::UNKNOWN]) };
         // An unknown dim is cut as if it were long; what comes out of it stays unknown unless one
         // element was taken.
-        const LONG: usize = 1 << 40;
+        const LONG: usize = usize::MAX >> 2;
         let lens: Vec<usize> = dims.iter().map(|dim| dim.known().unwrap_or(LONG)).collect();
         let mut at = 0;
         let mut out = Vec::new();
