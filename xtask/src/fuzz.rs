@@ -94,6 +94,8 @@ fn run_one(program: &Path, seconds: u64, log: &Path) -> Result<bool> {
     let error = out.try_clone()?;
     let mut libfuzzer = Command::new(program);
     libfuzzer
+        // Freed memory is kept to find its use; 256 MB of it, the default, is half of the limit.
+        .env("ASAN_OPTIONS", "quarantine_size_mb=32")
         .args(LIMITS)
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-artifact_prefix={}", findings.display()))

@@ -21,10 +21,13 @@ fn end_of_header(bytes: &[u8], start: usize) -> Option<usize> {
     start.checked_add(at + width)?.checked_add(usize::try_from(u64::from_le_bytes(len)).ok()?)
 }
 
+/// A run of bytes and how its checksum, behind it, is computed.
+type Block = (Range<usize>, fn(&[u8]) -> u32);
+
 /// Runs of bytes that are followed by their own checksum.
 #[derive(Debug, Clone, Default)]
 pub struct Checksums {
-    blocks: Vec<(Range<usize>, fn(&[u8]) -> u32)>,
+    blocks: Vec<Block>,
 }
 
 impl Checksums {
@@ -32,7 +35,7 @@ impl Checksums {
     pub fn of_hdf5(bytes: &[u8]) -> Self {
         const SIGNATURES: [&[u8]; 9] =
             [b"\x89HDF", b"OHDR", b"OCHK", b"BTHD", b"BTLF", b"FRHP", b"FHDB", b"FAHD", b"FADB"];
-        let mut blocks: Vec<(Range<usize>, fn(&[u8]) -> u32)> = Vec::new();
+        let mut blocks: Vec<Block> = Vec::new();
         let is_start =
             |at: &usize| SIGNATURES.iter().any(|signature| bytes[*at..].starts_with(signature));
         for start in (0..bytes.len()).filter(is_start) {

@@ -32,18 +32,29 @@ pub struct Target {
     pub run: fn(&[u8]),
     /// Inputs to begin with, made or taken from the crates' own test data.
     pub seeds: fn() -> Vec<Vec<u8>>,
+    /// Mutations that the plain tests try: some seconds' worth without optimization.
+    pub mutations: usize,
+}
+
+const fn target(
+    name: &'static str,
+    run: fn(&[u8]),
+    seeds: fn() -> Vec<Vec<u8>>,
+    mutations: usize,
+) -> Target {
+    Target { name, run, seeds, mutations }
 }
 
 /// All of them. `tasks/fuzz/fuzz_targets` has a file for each.
 pub const TARGETS: [Target; 10] = [
-    Target { name: "p1_hdf5", run: p1_hdf5, seeds: seeds::hdf5 },
-    Target { name: "p2_hdf5_fields", run: p2_hdf5_fields, seeds: seeds::choices },
-    Target { name: "p3_zip", run: p3_zip, seeds: seeds::zip },
-    Target { name: "p7_bundle", run: p7_bundle, seeds: seeds::bundle },
-    Target { name: "p8_json", run: p8_json, seeds: seeds::json },
-    Target { name: "p9_weights", run: p9_weights, seeds: seeds::weights },
-    Target { name: "e1_h5", run: e1_h5, seeds: seeds::keras_h5 },
-    Target { name: "e2_keras", run: e2_keras, seeds: seeds::keras },
-    Target { name: "e5_round_trip", run: e5_round_trip, seeds: seeds::choices },
-    Target { name: "e6_names", run: e6_names, seeds: seeds::names },
+    target("p1_hdf5", p1_hdf5, seeds::hdf5, 4_000),
+    target("p2_hdf5_fields", p2_hdf5_fields, seeds::choices, 2_000),
+    target("p3_zip", p3_zip, seeds::zip, 30_000),
+    target("p7_bundle", p7_bundle, seeds::bundle, 4_000),
+    target("p8_json", p8_json, seeds::json, 6_000),
+    target("p9_weights", p9_weights, seeds::weights, 30_000),
+    target("e1_h5", e1_h5, seeds::keras_h5, 4_000),
+    target("e2_keras", e2_keras, seeds::keras, 4_000),
+    target("e5_round_trip", e5_round_trip, seeds::choices, 100),
+    target("e6_names", e6_names, seeds::names, 1_000),
 ];

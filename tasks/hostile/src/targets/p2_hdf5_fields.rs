@@ -13,7 +13,7 @@ use crate::{convert, keras};
 /// Builds, reads back, changes a field, walks and converts.
 pub fn p2_hdf5_fields(data: &[u8]) {
     let mut choices = Choices::new(data);
-    let is_keras = choices.byte() % 4 == 0;
+    let is_keras = choices.byte().is_multiple_of(4);
     let mut bytes = if is_keras {
         keras::h5(&keras::dense_config(|_| ()).to_string())
     } else {

@@ -16,7 +16,7 @@ pub fn p7_bundle(data: &[u8]) {
     let (result, peak) = budget::measure(|| read_bundle(&index, &shard));
     let given = result.as_ref().map_or(0, |digest| digest.byte_len);
     budget::check("reading a checkpoint", peak, budget::of_reading(data.len() as u64, given));
-    if let Some(good) = result.ok() {
+    if let Ok(good) = result {
         found(&index, &shard, good, data);
     }
     let [index, shard] = split(&seeds::bundle()[0]);

@@ -85,7 +85,7 @@ fn objects(
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    [checkpoints(), graphs()].into_iter().flatten().collect()
+    [damaged(), entries(), tables(), messages(), graphs()].into_iter().flatten().collect()
 }
 
 fn flip(at: usize) -> impl FnOnce(Vec<u8>) -> Option<Vec<u8>> {
@@ -95,16 +95,9 @@ fn flip(at: usize) -> impl FnOnce(Vec<u8>) -> Option<Vec<u8>> {
     }
 }
 
-fn checkpoints() -> Vec<Case> {
-    use Class::{Ambiguous, Bomb, Damage, OutOfBounds, WrongWeights};
-    let shape = |dims: &[i64]| {
-        let dim =
-            |size: &i64| tensorflow::tensor_shape_proto::Dim { size: *size, ..Default::default() };
-        Some(tensorflow::TensorShapeProto {
-            dim: dims.iter().map(dim).collect(),
-            ..Default::default()
-        })
-    };
+/// Files cut, changed and gone.
+fn damaged() -> Vec<Case> {
+    use Class::{Damage, WrongWeights};
     vec![
         case(
             "bundle data changed",
@@ -155,6 +148,19 @@ fn checkpoints() -> Vec<Case> {
             |_| Some(vec![b'x'; 100]),
             "variables/variables.index: byte 52 of the index: no checkpoint index (its last eight bytes are others)",
         ),
+    ]
+}
+
+fn shape(dims: &[i64]) -> Option<tensorflow::TensorShapeProto> {
+    let dim =
+        |size: &i64| tensorflow::tensor_shape_proto::Dim { size: *size, ..Default::default() };
+    Some(tensorflow::TensorShapeProto { dim: dims.iter().map(dim).collect(), ..Default::default() })
+}
+
+/// Entries that lie about where a tensor is and what it is.
+fn entries() -> Vec<Case> {
+    use Class::{Bomb, OutOfBounds, WrongWeights};
+    vec![
         entry(
             "bundle shard 7 of 1",
             OutOfBounds,
@@ -215,6 +221,12 @@ fn checkpoints() -> Vec<Case> {
             |entry| entry.dtype = 7,
             "variables/variables.index: root.layer-0.kernel: `layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE`: no checksum of string lengths",
         ),
+    ]
+}
+
+fn tables() -> Vec<Case> {
+    use Class::{Ambiguous, Bomb, Damage, WrongWeights};
+    vec![
         rows(
             "bundle key twice",
             Ambiguous,
@@ -254,8 +266,8 @@ fn checkpoints() -> Vec<Case> {
     ]
 }
 
-fn graphs() -> Vec<Case> {
-    use Class::{Bomb, Damage, Loop, OutOfBounds};
+fn messages() -> Vec<Case> {
+    use Class::{Bomb, Damage, Loop};
     vec![
         case(
             "pb garbage",
@@ -314,6 +326,12 @@ fn graphs() -> Vec<Case> {
             |bytes| Some(bytes[..bytes.len() / 2].to_vec()),
             "keras_metadata.pb: no Keras metadata: failed to decode Protobuf message: SavedMetadata.nodes: buffer underflow",
         ),
+    ]
+}
+
+fn graphs() -> Vec<Case> {
+    use Class::{Damage, Loop, OutOfBounds};
+    vec![
         objects(
             "pb child out of range",
             OutOfBounds,

@@ -20,7 +20,7 @@ fn v2(id: &'static str, class: Class, layer: &Value, says: &'static str) -> Case
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    [code(), other_files(), endless(), names(), broken()].into_iter().flatten().collect()
+    [code(), modules(), other_files(), endless(), names(), broken()].into_iter().flatten().collect()
 }
 
 /// What marshalled Python code looks like in a config; it does nothing.
@@ -41,14 +41,6 @@ fn code() -> Vec<Case> {
         json!({"class_name": class, "name": "op", "inbound_nodes": [], "config": {
             "name": "op", "trainable": true, "dtype": "float32", "function": "io.read_file"}})
     };
-    let module = |module: &str, class: &str| {
-        json!({"module": module, "class_name": class, "registered_name": class,
-            "config": {"name": "evil", "args": ["id"]}})
-    };
-    let dense = dense_config(|layer| {
-        layer["config"]["activation"] = json!({"class_name": "function", "module": "os",
-            "config": "system", "registered_name": "system"});
-    });
     vec![
         v2(
             "config Lambda in h5",
@@ -74,6 +66,21 @@ fn code() -> Vec<Case> {
             &op("SlicingOpLambda"),
             "m.h5: layer `op`: TensorFlow.js cannot load this SlicingOpLambda: it is a TensorFlow operator and not a layer",
         ),
+    ]
+}
+
+/// Modules and functions of Python, named where a layer or an activation is.
+fn modules() -> Vec<Case> {
+    use Class::Code;
+    let module = |module: &str, class: &str| {
+        json!({"module": module, "class_name": class, "registered_name": class,
+            "config": {"name": "evil", "args": ["id"]}})
+    };
+    let dense = dense_config(|layer| {
+        layer["config"]["activation"] = json!({"class_name": "function", "module": "os",
+            "config": "system", "registered_name": "system"});
+    });
+    vec![
         v3(
             "config registered class",
             Code,

@@ -44,10 +44,20 @@ fn zlib(content: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    [out_of_the_file(), bombs(), loops(), numbers(), types(), names(), damage()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        out_of_the_file(),
+        bombs(),
+        loops(),
+        places(),
+        pointers(),
+        types(),
+        values(),
+        names(),
+        damage(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn out_of_the_file() -> Vec<Case> {
@@ -235,18 +245,9 @@ fn loops() -> Vec<Case> {
     ]
 }
 
-fn numbers() -> Vec<Case> {
+/// Data that lies elsewhere.
+fn places() -> Vec<Case> {
     use Class::OutOfBounds;
-    let text = |len: u32, heap: u64| {
-        layer(move |_| {
-            let mut data = len.to_le_bytes().to_vec();
-            data.extend(heap.to_le_bytes());
-            data.extend(1_u32.to_le_bytes());
-            let mut messages = group();
-            messages.push(attribute("weight_names", &variable_text(), &[1], &data));
-            messages
-        })
-    };
     let contiguous_at = |address, byte_len| {
         kernel(move |_| vec![dataspace(&[2, 1]), float32(), contiguous(address, byte_len)])
     };
@@ -275,18 +276,6 @@ fn numbers() -> Vec<Case> {
             "m.h5: model_weights/d/d/kernel:0: fewer bytes are stored than its shape has",
         ),
         Case::h5(
-            "h5 text beyond the end",
-            OutOfBounds,
-            text(4, 1 << 40),
-            "m.h5: model_weights/d@weight_names: the file ends before byte 1099511627792, which it points to (at byte 1099511627792)",
-        ),
-        Case::h5(
-            "h5 text of 4 GiB",
-            OutOfBounds,
-            text(u32::MAX, 48),
-            "m.h5: model_weights/d@weight_names: invalid global heap signature",
-        ),
-        Case::h5(
             "h5 chunk beyond the end",
             OutOfBounds,
             chunk_at(8, 1 << 40),
@@ -297,6 +286,35 @@ fn numbers() -> Vec<Case> {
             OutOfBounds,
             chunk_at(1 << 63, 48),
             "m.h5: `model_weights/d/d/kernel:0`: the chunk at [0, 0] lies outside of the file (at byte 48)",
+        ),
+    ]
+}
+
+/// Structures that lie elsewhere.
+fn pointers() -> Vec<Case> {
+    use Class::OutOfBounds;
+    let text = |len: u32, heap: u64| {
+        layer(move |_| {
+            let mut data = len.to_le_bytes().to_vec();
+            data.extend(heap.to_le_bytes());
+            data.extend(1_u32.to_le_bytes());
+            let mut messages = group();
+            messages.push(attribute("weight_names", &variable_text(), &[1], &data));
+            messages
+        })
+    };
+    vec![
+        Case::h5(
+            "h5 text beyond the end",
+            OutOfBounds,
+            text(4, 1 << 40),
+            "m.h5: model_weights/d@weight_names: the file ends before byte 1099511627792, which it points to (at byte 1099511627792)",
+        ),
+        Case::h5(
+            "h5 text of 4 GiB",
+            OutOfBounds,
+            text(u32::MAX, 48),
+            "m.h5: model_weights/d@weight_names: invalid global heap signature",
         ),
         Case::h5(
             "h5 object beyond the end",
@@ -338,12 +356,6 @@ fn types() -> Vec<Case> {
     let reference = [0x17, 0, 0, 0, 8, 0, 0, 0];
     let opaque = [0x15, 0, 0, 0, 4, 0, 0, 0];
     let bad_class = [0x1f, 0, 0, 0, 4, 0, 0, 0];
-    let nan = h5_with(&config(), |file| {
-        let data: Vec<u8> = [1.0, f32::NAN].iter().flat_map(|x| x.to_le_bytes()).collect();
-        let at = file.put(&data);
-        hard("kernel:0", file.object(&[dataspace(&[2, 1]), float32(), contiguous(at, 8)]))
-    });
-    let uint8 = |case: Case| case.with(|o| o.quantize.uint8 = Some(Patterns::AllOthers));
     vec![
         Case::h5(
             "h5 references as weights",
@@ -364,6 +376,33 @@ fn types() -> Vec<Case> {
             "m.h5: model_weights/d/d/kernel:0: unsupported datatype class 15 (at byte 200)",
         ),
         Case::h5(
+            "h5 group for a weight",
+            WrongWeights,
+            h5_with(&config(), |file| hard("kernel:0", file.object(&group()))),
+            "m.h5: model_weights/d/d/kernel:0: a group where a dataset is expected",
+        ),
+        Case::h5(
+            "h5 filter of a plug-in",
+            Class::Code,
+            kernel(|file| {
+                let at = file.put(&[0; 8]);
+                vec![dataspace(&[2, 1]), float32(), filters(&[32015]), one_chunk(&[2, 1], 8, at)]
+            }),
+            "m.h5: model_weights/d/d/kernel:0: filter 32015 is not supported; gzip, shuffle, fletcher32 and lzf are",
+        ),
+    ]
+}
+
+fn values() -> Vec<Case> {
+    use Class::WrongWeights;
+    let nan = h5_with(&config(), |file| {
+        let data: Vec<u8> = [1.0, f32::NAN].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let at = file.put(&data);
+        hard("kernel:0", file.object(&[dataspace(&[2, 1]), float32(), contiguous(at, 8)]))
+    });
+    let uint8 = |case: Case| case.with(|o| o.quantize.uint8 = Some(Patterns::AllOthers));
+    vec![
+        Case::h5(
             "h5 another shape than the config's",
             WrongWeights,
             kernel(|file| {
@@ -379,21 +418,6 @@ fn types() -> Vec<Case> {
             "m.h5: d/kernel: element 1 is NaN, which uint8 codes cannot hold",
         )),
         Case::h5("h5 NaN kept", WrongWeights, nan, ""),
-        Case::h5(
-            "h5 group for a weight",
-            WrongWeights,
-            h5_with(&config(), |file| hard("kernel:0", file.object(&group()))),
-            "m.h5: model_weights/d/d/kernel:0: a group where a dataset is expected",
-        ),
-        Case::h5(
-            "h5 filter of a plug-in",
-            Class::Code,
-            kernel(|file| {
-                let at = file.put(&[0; 8]);
-                vec![dataspace(&[2, 1]), float32(), filters(&[32015]), one_chunk(&[2, 1], 8, at)]
-            }),
-            "m.h5: model_weights/d/d/kernel:0: filter 32015 is not supported; gzip, shuffle, fletcher32 and lzf are",
-        ),
     ]
 }
 

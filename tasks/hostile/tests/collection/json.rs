@@ -19,21 +19,17 @@ fn with(field: &str) -> String {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    [texts(), foreign()].into_iter().flatten().collect()
+    [deep(), large(), ambiguous(), broken(), of_other_tools(), of_no_tool()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
-fn texts() -> Vec<Case> {
-    use Class::{Ambiguous, Bomb, Damage, Loop, Name};
+fn deep() -> Vec<Case> {
+    use Class::Loop;
     let deep = with(&("[".repeat(100_000) + &"]".repeat(100_000)));
     let deep_objects = with(&(r#"{"a":"#.repeat(200) + "1" + &"}".repeat(200)));
     let config = keras::h5(&("[".repeat(10_000) + &"]".repeat(10_000)));
-    let numbers = with(&format!("[{}0]", "0,".repeat(2_000_000)));
-    let objects = with(&format!("[{}0]", "{\"a\":0},".repeat(400_000)));
-    let lists = with(&format!("[{}0]", "[0],".repeat(400_000)));
-    let digits = with(&"9".repeat(1_000_000));
-    let long_key = with(&format!(r#"{{"{}": nul}}"#, "k".repeat(100_000)));
-    let mut bytes = with("1").into_bytes();
-    bytes.extend(b"\xff");
     vec![
         text(
             "json deep",
@@ -53,6 +49,19 @@ fn texts() -> Vec<Case> {
             config,
             "m.h5: model_config.[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0…[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: arrays and objects are nested too deeply (line 1, column 129)",
         ),
+    ]
+}
+
+fn large() -> Vec<Case> {
+    use Class::{Bomb, Name};
+    let numbers = with(&format!("[{}0]", "0,".repeat(2_000_000)));
+    let objects = with(&format!("[{}0]", "{\"a\":0},".repeat(400_000)));
+    let lists = with(&format!("[{}0]", "[0],".repeat(400_000)));
+    let digits = with(&"9".repeat(1_000_000));
+    let long_key = with(&format!(r#"{{"{}": nul}}"#, "k".repeat(100_000)));
+    let mut bytes = with("1").into_bytes();
+    bytes.extend(b"\xff");
+    vec![
         text(
             "json two million numbers",
             Bomb,
@@ -83,6 +92,12 @@ fn texts() -> Vec<Case> {
             long_key,
             "model.json: userDefinedMetadata[\"kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk\"…]: expected a value, found `n` (line 1, column 100076)",
         ),
+    ]
+}
+
+fn ambiguous() -> Vec<Case> {
+    use Class::{Ambiguous, Name};
+    vec![
         text(
             "json key twice",
             Ambiguous,
@@ -101,6 +116,14 @@ fn texts() -> Vec<Case> {
             with("{\"\u{1b}[2J\u{202e}\": nul}"),
             "model.json: userDefinedMetadata: a control character in a string (line 1, column 73)",
         ),
+    ]
+}
+
+fn broken() -> Vec<Case> {
+    use Class::{Ambiguous, Damage};
+    let mut bytes = with("1").into_bytes();
+    bytes.extend(b"\xff");
+    vec![
         text(
             "json half a surrogate",
             Damage,
@@ -147,7 +170,7 @@ fn texts() -> Vec<Case> {
     ]
 }
 
-fn foreign() -> Vec<Case> {
+fn of_other_tools() -> Vec<Case> {
     use Class::{Code, Damage};
     vec![
         file(
@@ -199,6 +222,12 @@ fn foreign() -> Vec<Case> {
             b"#!/bin/sh\nid\n",
             "m.h5: this is no model that tensorferry knows, expected a Keras file (.h5, .keras), a SavedModel folder or a model.json, found bytes 23 21 2f 62 69 6e 2f 73",
         ),
+    ]
+}
+
+fn of_no_tool() -> Vec<Case> {
+    use Class::{Code, Damage};
+    vec![
         file(
             "file is NumPy's",
             Damage,

@@ -120,6 +120,8 @@ fn look(case: &Case) -> Vec<String> {
     let start = std::time::Instant::now();
     let (result, peak) = budget::measure(|| outcome(&store, &case.options));
     let took = start.elapsed();
+    let byte_len: u64 =
+        case.store.list().expect("it is in memory").iter().map(|entry| entry.byte_len).sum();
     let mut wrong = Vec::new();
     let line = match &result {
         Ok(_) => String::new(),
@@ -128,11 +130,10 @@ fn look(case: &Case) -> Vec<String> {
     if line != case.says {
         wrong.push(format!("said\n      {line}\n    instead of\n      {}", case.says));
     }
-    if took.as_secs() >= 10 {
+    // A refusal may take a second; tests are not optimized and run side by side.
+    if took.as_secs() >= 10 + (byte_len >> 20) {
         wrong.push(format!("took {took:?}"));
     }
-    let byte_len: u64 =
-        case.store.list().expect("it is in memory").iter().map(|entry| entry.byte_len).sum();
     let is_long_text = case.store.main() == Some("model.json") && byte_len > 2 << 20;
     let allowed = match &result {
         _ if is_long_text => budget::of_text(byte_len),
@@ -185,6 +186,6 @@ fn every_hostile_input_is_refused_in_one_line() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), cases.len(), "two cases have one name");
-    assert!(cases.len() >= 100, "only {} cases", cases.len());
+    assert!(cases.len() >= 200, "only {} cases", cases.len());
     assert!(by_class.len() == 10 && by_class.values().all(|n| *n >= 3), "{by_class:?}");
 }

@@ -45,7 +45,7 @@ fn bytes(id: &'static str, class: Class, bytes: Vec<u8>, says: &'static str) -> 
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut all: Vec<Case> =
-        [paths(), numbers(), shards(), structure()].into_iter().flatten().collect();
+        [paths(), quantizations(), shapes(), shards(), structure()].into_iter().flatten().collect();
     if tensorferry_hostile::sweep::is_full() {
         all.push(many_weights());
     }
@@ -122,14 +122,11 @@ fn quantization(fields: &str) -> String {
     format!(r#""quantization":{{"dtype":"uint8",{fields}}},"name":"d/kernel""#)
 }
 
-fn numbers() -> Vec<Case> {
-    use Class::{Bomb, WrongWeights};
+fn quantizations() -> Vec<Case> {
+    use Class::WrongWeights;
     let kernel = r#""name":"d/kernel""#;
     let quantized =
         |id, fields: &str, says| text(id, WrongWeights, kernel, &quantization(fields), says);
-    let shape = |id, class, shape: Value, says| {
-        json(id, class, move |json| json["weightsManifest"][0]["weights"][0]["shape"] = shape, says)
-    };
     vec![
         quantized(
             "tfjs NaN in quantization",
@@ -163,6 +160,15 @@ fn numbers() -> Vec<Case> {
             r#""quantization":{"dtype":"float16","original_dtype":"int32"},"name":"d/kernel""#,
             "model.json: weightsManifest[0].weights[0].quantization.original_dtype: not the dtype of the weight, expected float32, found \"int32\"",
         ),
+    ]
+}
+
+fn shapes() -> Vec<Case> {
+    use Class::{Bomb, WrongWeights};
+    let shape = |id, class, shape: Value, says| {
+        json(id, class, move |json| json["weightsManifest"][0]["weights"][0]["shape"] = shape, says)
+    };
+    vec![
         shape(
             "tfjs shape of 2^60",
             Bomb,

@@ -32,7 +32,10 @@ const CONFIG: usize = 1;
 const WEIGHTS: usize = 2;
 
 pub(crate) fn cases() -> Vec<Case> {
-    [names(), bombs(), two_contents(), damage()].into_iter().flatten().collect()
+    [names(), bombs(), two_contents(), damaged_members(), other_archives()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn names() -> Vec<Case> {
@@ -201,25 +204,13 @@ fn two_contents() -> Vec<Case> {
     ]
 }
 
-fn damage() -> Vec<Case> {
+fn damaged_members() -> Vec<Case> {
     use Class::{Damage, WrongWeights};
     let encrypted = changed(CONFIG, |entry| entry.flags |= 1);
     let bzip2 = changed(CONFIG, |entry| entry.method = 12);
     let crc = changed(WEIGHTS, |entry| entry.crc32 ^= 1);
     let cut = keras::keras();
     let cut = cut[..cut.len() / 2].to_vec();
-    let pytorch = archive(&[
-        RawEntry::stored("archive/data.pkl", b"\x80\x02}q\0."),
-        RawEntry::stored("archive/version", b"3"),
-    ]);
-    let inner = archive(&[RawEntry::stored("m.keras", &keras::keras())]);
-    let secret = changed(WEIGHTS, |entry| {
-        let config = keras::dense_config(|_| ()).to_string();
-        let link = tensorferry_hostile::raw_hdf5::external("kernel:0", "/etc/passwd", "/x");
-        *entry = RawEntry::stored("model.weights.h5", &keras::h5_with(&config, |_| link));
-    });
-    let mut without = members();
-    without.remove(WEIGHTS);
     vec![
         keras(
             "zip encrypted",
@@ -245,6 +236,24 @@ fn damage() -> Vec<Case> {
             cut,
             "m.keras: this is not a complete ZIP archive: its end is missing",
         ),
+    ]
+}
+
+fn other_archives() -> Vec<Case> {
+    use Class::{Damage, WrongWeights};
+    let pytorch = archive(&[
+        RawEntry::stored("archive/data.pkl", b"\x80\x02}q\0."),
+        RawEntry::stored("archive/version", b"3"),
+    ]);
+    let inner = archive(&[RawEntry::stored("m.keras", &keras::keras())]);
+    let secret = changed(WEIGHTS, |entry| {
+        let config = keras::dense_config(|_| ()).to_string();
+        let link = tensorferry_hostile::raw_hdf5::external("kernel:0", "/etc/passwd", "/x");
+        *entry = RawEntry::stored("model.weights.h5", &keras::h5_with(&config, |_| link));
+    });
+    let mut without = members();
+    without.remove(WEIGHTS);
+    vec![
         keras("zip of PyTorch", Class::Code, pytorch, "m.keras: this is a PyTorch or pickle file"),
         keras(
             "zip archive in an archive",
