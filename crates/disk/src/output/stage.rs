@@ -19,10 +19,12 @@ use crate::model_folder::{self, MODEL_JSON};
 const BUFFER_LEN: usize = 64 << 10;
 /// A signal or the progress bar waits for no more than this many bytes.
 const WRITE_LEN_MAX: usize = 4 << 20;
-/// The device is set to work whenever this much has been written to a file.
-const SYNC_EVERY: u64 = 64 << 20;
-/// Files that are open at once, waiting to be synced; well below every system's limit.
-const OPEN_MAX: usize = 64;
+/// Of a small result, the device writes one file while we write the next. For a large one that
+/// measured slower than leaving the order to the system: writer and device get into each other's
+/// way.
+const EARLY_SYNC_MAX: u64 = 64 << 20;
+/// Files that are open at once, waiting to be synced: half of what a process may usually have.
+const OPEN_MAX: usize = if cfg!(target_os = "linux") { 512 } else { 128 };
 /// Another process may have come up with the same name, or taken ours for stale as it was made.
 const TRIES_MAX: usize = 16;
 
@@ -117,7 +119,6 @@ impl<'a, F: Fs> Staged<'a, F> {
             progress: options.progress,
             current: None,
             buffer: Vec::new(),
-            since_sync: 0,
             written: 0,
             failure: None,
         };
@@ -210,7 +211,6 @@ struct Sink<'s, 'a, F: Fs> {
     progress: Option<&'s dyn Fn(u64)>,
     current: Option<(PathBuf, F::File)>,
     buffer: Vec<u8>,
-    since_sync: u64,
     written: u64,
     failure: Option<Problem>,
 }
@@ -268,11 +268,6 @@ impl<F: Fs> Sink<'_, '_, F> {
             }
             bytes = bytes.get(n..).unwrap_or_default();
             self.written += n as u64;
-            self.since_sync += n as u64;
-            if self.since_sync >= SYNC_EVERY {
-                fs.start_sync(file);
-                self.since_sync = 0;
-            }
             if let Some(progress) = self.progress {
                 progress(self.written);
             }
@@ -287,8 +282,9 @@ impl<F: Fs> Sink<'_, '_, F> {
         self.flush()?;
         let fs = self.staged.fs;
         let Some((path, file)) = self.current.take() else { return Ok(()) };
-        fs.start_sync(&file);
-        self.since_sync = 0;
+        if self.written <= EARLY_SYNC_MAX {
+            fs.start_sync(&file);
+        }
         self.staged.unsynced.push((path, file));
         if self.staged.unsynced.len() < OPEN_MAX {
             return Ok(());
