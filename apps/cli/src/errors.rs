@@ -182,7 +182,7 @@ mod tests {
         let problems = [
             Problem::input("bad\u{1b}[2J").in_file("m.h5").hint("do this"),
             Problem::input("worse").in_file("m.h5").hint("do this"),
-            Problem::input("x".repeat(1000)),
+            Problem::input("worst").in_file("x".repeat(1000)),
         ];
         let text = crate::print::plain(&as_text("error", Style::new(), &problems));
         let lines: Vec<&str> = text.lines().collect();

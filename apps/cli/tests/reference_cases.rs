@@ -12,7 +12,6 @@ const LATER: &[&str] = &["tfjs_graph_model", "keras_saved_model"];
 
 /// Cases that end otherwise than the oracle judged: the exit code, and why that is right.
 const OTHERWISE: &[(&str, i32, &str)] = &[
-    ("cli.keras_to_keras", 0, "we write Keras files from Keras files too"),
     ("cli.saved_model_to_layers", 0, "the SavedModel is Keras's, so it has layers"),
     ("cli.keras_keras_wrong_extension", 0, "the bytes tell what the file is"),
     ("k2_cnn.h5.from_layers.err_dir", 0, "a folder with a model.json is meant"),
