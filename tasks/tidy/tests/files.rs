@@ -47,6 +47,10 @@ fn no_function_is_longer_than_a_screen() {
         let mut functions = Functions::default();
         functions.visit_file(&parsed);
         for (name, lines) in functions.long {
+            // A file of tests holds tables, some of them in functions.
+            if file.contains("/tests/") {
+                continue;
+            }
             if LONG_FUNCTIONS.iter().any(|(f, n, _)| *f == file && *n == name) {
                 n_excused += 1;
             } else {
