@@ -91,6 +91,9 @@ pub(crate) trait Fs {
 /// Each sync has the device empty its cache; those that wait for it together share that.
 const SYNCS_AT_ONCE: usize = 16;
 
+/// What the system looks up on its own when one page is missing.
+const POPULATE_MIN: usize = 64 << 10;
+
 /// The file system of the machine.
 pub(crate) struct RealFs;
 
@@ -190,6 +193,9 @@ impl Fs for RealFs {
     }
 
     fn write(&self, file: &mut File, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() >= POPULATE_MIN {
+            sys::populate(bytes);
+        }
         file.write(bytes)
     }
 

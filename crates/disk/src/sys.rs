@@ -17,6 +17,26 @@ pub(crate) fn map(file: &File) -> io::Result<Bytes> {
     Ok(Bytes::from_owner(map))
 }
 
+/// Has the kernel look up all pages of `bytes` at once, which are about to be read. A hint: it may
+/// fail. A write from a map that was not read before stops at each run of missing pages, and the
+/// file system undoes part of its work each time.
+#[cfg(target_os = "linux")]
+pub(crate) fn populate(bytes: &[u8]) {
+    // SAFETY: the call takes no pointer and only reads a setting.
+    let page_len = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let Ok(page_len @ 1..) = usize::try_from(page_len) else { return };
+    let start = bytes.as_ptr().map_addr(|addr| addr - addr % page_len);
+    let len = bytes.as_ptr().addr() - start.addr() + bytes.len();
+    // SAFETY: the range is that of `bytes`, grown to whole pages, which are mapped as a part of
+    // each is; populating for reading changes no content and no protection, and where pages cannot
+    // be had (a truncated file) it answers with an error.
+    let _ = unsafe { libc::madvise(start.cast_mut().cast(), len, libc::MADV_POPULATE_READ) };
+}
+
+/// Has the kernel look up all pages of `bytes` at once. A hint: it may fail.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn populate(_bytes: &[u8]) {}
+
 #[cfg(unix)]
 fn c_path(path: &Path) -> io::Result<std::ffi::CString> {
     use std::os::unix::ffi::OsStrExt;
