@@ -24,6 +24,25 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
     ("tfjs-saved.recurrent", "keras3", HARD_SIGMOID),
 ];
 
+/// Keras 3 reads the list of axes in an old config as one axis.
+const AXES: &str = "Keras 3 takes several axes of LayerNormalization from `.keras` files only";
+
+/// The initial state of an RNN is an argument of the call; the two say it in ways of their own.
+const INITIAL_STATE: &str = "no form of a call with `initial_state` is read by both";
+
+/// Files that one Keras does not load, with the reason; the other one does.
+const UNREADABLE: &[(&str, &str, &str)] = &[
+    ("k2_layernorm.h5.layers.h5", "keras3", AXES),
+    ("k3_layernorm.h5.layers.h5", "keras3", AXES),
+    ("k3_layernorm.keras.layers.h5", "keras3", AXES),
+    ("k2_lstm_return_state.h5.layers.h5", "keras3", INITIAL_STATE),
+    ("k3_lstm_return_state.h5.layers.h5", "keras3", INITIAL_STATE),
+    ("k3_lstm_return_state.keras.layers.h5", "keras3", INITIAL_STATE),
+    ("k2_lstm_return_state.h5.layers.keras", "keras2", INITIAL_STATE),
+    ("k3_lstm_return_state.h5.layers.keras", "keras2", INITIAL_STATE),
+    ("k3_lstm_return_state.keras.layers.keras", "keras2", INITIAL_STATE),
+];
+
 #[test]
 fn real_keras_loads_what_we_write() {
     let text = fs::read(fixtures::packed().join("keras-load-results.json"))
@@ -59,9 +78,10 @@ fn judge(file: &keras_files::KerasFile, keras: &str, result: &Value) -> Option<S
     let difference = result["max_difference"].as_f64();
     let model = file.name.strip_suffix(".h5").or(file.name.strip_suffix(".keras"));
     let is_listed = DIFFERENT.iter().any(|(name, by, _)| Some(*name) == model && *by == keras);
+    let is_unreadable = UNREADABLE.iter().any(|(name, by, _)| *name == file.name && *by == keras);
     let is_right = match difference {
-        Some(apart) => (apart <= allowed) != is_listed,
-        None => false,
+        Some(apart) => !is_unreadable && (apart <= allowed) != is_listed,
+        None => is_unreadable && result["error"].is_string(),
     };
     (!is_right)
         .then(|| format!("{} in {keras}: {result}, listed as different: {is_listed}", file.name))
