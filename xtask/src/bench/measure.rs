@@ -52,22 +52,28 @@ pub(super) struct Measured {
 }
 
 impl Pair {
+    pub(super) fn new(title: &str, a: Program, b: Program) -> Self {
+        Self { title: title.to_owned(), a, b: Some(b) }
+    }
+
     /// A program that is compared with nothing.
     pub(super) fn alone(a: Program) -> Self {
         Self { title: a.name.clone(), a, b: None }
     }
 
-    /// Runs the programs in turn, after one round that is not counted.
+    /// Runs the programs in turn, each timed run straight after one of the same program that is
+    /// not: what a virtual machine's memory costs when it is first touched depends on who ran
+    /// before.
     pub(super) fn run(self, rounds: usize) -> Result<Measured> {
         let b_name = self.b.as_ref().map_or("", |b| b.name.as_str()).to_owned();
         println!("{}: {} / {b_name}, {rounds} rounds", self.title, self.a.name);
         let (mut a, mut b) = (Vec::new(), Vec::new());
-        for round in 0..=rounds {
-            let figures = once(&self.a)?;
-            let other = self.b.as_ref().map(once).transpose()?;
-            if round > 0 {
-                a.push(figures);
-                b.extend(other);
+        for _ in 0..rounds {
+            once(&self.a)?;
+            a.push(once(&self.a)?);
+            if let Some(other) = &self.b {
+                once(other)?;
+                b.push(once(other)?);
             }
         }
         Ok(Measured { title: self.title, names: (self.a.name, b_name), a, b })

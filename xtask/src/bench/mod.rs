@@ -17,6 +17,8 @@ const ROUNDS: usize = 9;
 const ROUNDS_LARGE: usize = 5;
 /// Starts of the program that does nothing.
 const STARTS: usize = 21;
+/// A file system in memory: what is left of the times when the disk is taken out.
+const RAM: &str = "/dev/shm/tensorferry-bench";
 /// Runs of their own, in which memory is looked at and nothing is timed.
 const MEMORY_RUNS: usize = 3;
 
@@ -44,23 +46,26 @@ pub(crate) fn all(args: &[String]) -> Result<()> {
     let before = report::load();
     let small = input(&folder, "mobilenet_v2")?;
     let large = input(&folder, "six_dense")?;
-    let bench = Bench { binary, folder };
+    let disk = Bench { binary: binary.clone(), folder };
+    let ram = Bench { binary, folder: RAM.into() };
+    fs::create_dir_all(&ram.folder)?;
     let mut results = Vec::new();
-    for pair in bench.small_pairs(&small) {
+    for pair in disk.small_pairs(&small) {
         results.push(pair.run(rounds.0)?);
     }
-    for pair in bench.large_pairs(&large) {
+    results.push(ram.pair("MobileNetV2, into memory", &small).run(rounds.0)?);
+    for pair in disk.large_pairs(&large) {
         results.push(pair.run(rounds.1)?);
     }
-    let starts = Pair::alone(bench.version()).run(STARTS)?;
+    results.push(ram.pair("1.5 GB, into memory", &large).run(rounds.1)?);
+    fs::remove_dir_all(&ram.folder)?;
+    let starts = Pair::alone(disk.version()).run(STARTS)?;
     let memory = [("MobileNetV2", &small), ("1.5 GB", &large)];
     let memory = memory
         .into_iter()
-        .map(|(name, input)| {
-            Ok((name, memory::peak(&bench.convert(input, "memory"), MEMORY_RUNS)?))
-        })
+        .map(|(name, input)| Ok((name, memory::peak(&disk.convert(input, "memory"), MEMORY_RUNS)?)))
         .collect::<Result<Vec<_>>>()?;
-    for (_, path) in bench.outputs() {
+    for (_, path) in disk.outputs() {
         measure::remove(&path)?;
     }
     report::write(&root().join("docs/benchmarks.md"), &results, &starts, &memory, &before)
@@ -87,28 +92,23 @@ struct Bench {
 
 impl Bench {
     fn small_pairs(&self, input: &Path) -> Vec<Pair> {
-        let title = "MobileNetV2, 14 MB";
+        let control = "control: one program twice, MobileNetV2";
         vec![
-            self.pair(title, self.convert(input, "a"), self.copy_folder(input)),
-            self.pair(title, self.convert(input, "a"), self.copy_folder_durably(input)),
-            self.pair(
-                "control: the same program twice, MobileNetV2",
-                self.convert(input, "a"),
-                self.convert(input, "b"),
-            ),
+            self.pair("MobileNetV2, 14 MB", input),
+            Pair::new("the same", self.convert(input, "a"), self.copy_durably(input)),
+            Pair::new(control, self.convert(input, "a"), self.convert(input, "b")),
         ]
     }
 
     fn large_pairs(&self, input: &Path) -> Vec<Pair> {
-        let title = "six Dense(8192), 1.5 GB";
         vec![
-            self.pair(title, self.convert(input, "a"), self.copy(input)),
-            self.pair(title, self.convert(input, "a"), self.copy_durably(input)),
+            self.pair("six Dense(8192), 1.5 GB", input),
+            Pair::new("the same", self.convert(input, "a"), self.copy_durably(input)),
         ]
     }
 
-    fn pair(&self, title: &str, a: Program, b: Program) -> Pair {
-        Pair { title: title.to_owned(), a, b: Some(b) }
+    fn pair(&self, title: &str, input: &Path) -> Pair {
+        Pair::new(title, self.convert(input, "a"), self.copy(input))
     }
 
     fn outputs(&self) -> [(&'static str, PathBuf); 4] {
@@ -132,15 +132,8 @@ impl Bench {
         program
     }
 
-    fn copy(&self, input: &Path) -> Program {
-        let output = self.output("copy");
-        let mut program = Program::new("cp", Path::new("cp"), &output);
-        program.args = vec![input.into(), output.into()];
-        program
-    }
-
     /// The folder that holds the input and nothing else.
-    fn copy_folder(&self, input: &Path) -> Program {
+    fn copy(&self, input: &Path) -> Program {
         let output = self.output("copy");
         let mut program = Program::new("cp -r", Path::new("cp"), &output);
         let folder = input.parent().unwrap_or(input);
@@ -150,16 +143,6 @@ impl Bench {
 
     /// What a careful user would run to have a copy that survives a power loss.
     fn copy_durably(&self, input: &Path) -> Program {
-        let script = r#"cp "$1" "$2" && sync "$2" "$3""#;
-        let output = self.output("copy");
-        let mut program = Program::new("cp && sync FILE FOLDER", Path::new("sh"), &output);
-        program.args = vec!["-c".into(), script.into(), "sh".into(), input.into(), output.into()];
-        program.args.push((&self.folder).into());
-        program
-    }
-
-    /// See [`Bench::copy_durably`].
-    fn copy_folder_durably(&self, input: &Path) -> Program {
         let script = r#"cp -r "$1" "$2" && sync "$2"/* "$2" "$3""#;
         let output = self.output("copy");
         let mut program = Program::new("cp -r && sync FILE FOLDERS", Path::new("sh"), &output);

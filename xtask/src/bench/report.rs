@@ -84,14 +84,21 @@ fn machine(text: &mut String, load_before: &str) -> Result<()> {
     writeln!(text, "- load average (1, 5, 15 minutes): {load_before} before, {} after", load())?;
     writeln!(
         text,
-        "- versions: tensorferry {commit}{}, {}, {}",
+        "- versions: checkout {commit}{}, {}, {}",
         if is_changed { " with changes" } else { "" },
         said("rustc", &["--version"]),
         said("cp", &["--version"])
     )?;
     writeln!(text, "- date: {}", said("date", &["-u", "+%Y-%m-%d %H:%M UTC"]))?;
-    writeln!(text, "- command: `cargo xtask bench`\n")?;
+    writeln!(text, "- command: `cargo xtask {}`\n", arguments())?;
     Ok(())
+}
+
+/// Our own, paths of this machine left out.
+fn arguments() -> String {
+    let args = std::env::args().skip(1);
+    let shown = args.map(|arg| if arg.contains('/') { "FILE".to_owned() } else { arg });
+    shown.collect::<Vec<_>>().join(" ")
 }
 
 fn table(text: &mut String, pairs: &[Measured]) -> Result<()> {
