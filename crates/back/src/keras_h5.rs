@@ -113,12 +113,7 @@ pub(crate) fn json_text(value: &Json) -> String {
 /// What is to be said of a Keras file, whichever its layout.
 pub(crate) fn describe(model: &LayersModel, converted: &Converted, has_training: bool) -> Written {
     let mut written = Written { n_weights: model.weights.len(), ..Written::default() };
-    for change in &converted.changes {
-        written.changed.push(match change.layer.is_empty() {
-            true => change.what.clone(),
-            false => format!("{}: {}", change.layer, change.what),
-        });
-    }
+    written.note_changes(converted);
     if has_training {
         written.kept.push("the training configuration".to_owned());
     }

@@ -114,12 +114,7 @@ fn check_loadable(
 }
 
 fn note_changes(converted: &Converted, written: &mut Written) {
-    for change in &converted.changes {
-        written.changed.push(match change.layer.is_empty() {
-            true => change.what.clone(),
-            false => format!("{}: {}", change.layer, change.what),
-        });
-    }
+    written.note_changes(converted);
     for rename in &converted.renames {
         written.changed.push(format!(
             "{}: renamed from `{}` to `{}`, since TensorFlow.js needs names that differ",

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 use tensorferry_diagnostics::Problem;
+use tensorferry_layers::Converted;
 use tensorferry_store::Package;
 use tensorferry_tfjs_files::{QuantizeRules, WeightFiles};
 
@@ -45,6 +46,16 @@ pub struct Written {
     pub losses: Vec<WeightLoss>,
     /// Number of weights.
     pub n_weights: usize,
+}
+
+impl Written {
+    /// Notes what the other dialect took beyond spelling.
+    pub(crate) fn note_changes(&mut self, converted: &Converted) {
+        self.changed.extend(converted.changes.iter().map(|change| match change.layer.is_empty() {
+            true => change.what.clone(),
+            false => format!("{}: {}", change.layer, change.what),
+        }));
+    }
 }
 
 /// How far one weight moved when it was quantized.

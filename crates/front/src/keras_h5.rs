@@ -46,6 +46,7 @@ pub(crate) fn read(name: &str, file: &File) -> Result<(Source, Summary), Problem
 fn whole_model(name: &str, root: &Group) -> Result<(Source, Summary), Problems> {
     let mut summary = Summary::default();
     let keras_version = text(name, root, "keras_version")?;
+    let backend = text(name, root, "backend")?;
     let topology = json(name, root, "model_config", &mut summary)?.ok_or_else(|| {
         Problem::input("there is no model in the file").in_file(name).at("model_config")
     })?;
@@ -71,8 +72,7 @@ fn whole_model(name: &str, root: &Group) -> Result<(Source, Summary), Problems> 
     })?;
     summary.note_binding(name, &bound);
     summary.kind = format!("Keras {} model (HDF5)", keras_version.as_deref().unwrap_or("?"));
-    summary.facts =
-        facts([("keras_version", &keras_version), ("backend", &text(name, root, "backend")?)]);
+    summary.facts = facts([("keras_version", &keras_version), ("backend", &backend)]);
     if has_optimizer(name, root)? {
         summary.dropped.push("optimizer_weights: TensorFlow.js starts a new optimizer".to_owned());
     }
@@ -80,7 +80,7 @@ fn whole_model(name: &str, root: &Group) -> Result<(Source, Summary), Problems> 
         dialect,
         topology,
         keras_version,
-        backend: text(name, root, "backend")?,
+        backend,
         training_config,
         weights: bound.weights,
         optimizer: Vec::new(),
