@@ -60,8 +60,7 @@ fn whole_model(name: &str, root: &Group) -> Result<(Source, Summary), Problems> 
             .expected("an object", kind_of(topology.get("config")))
             .hint("a subclassed model is stored without its layers; export it as a SavedModel")
     })?;
-    check_layers(class_name, config, "model_config.config")
-        .map_err(|problem| problem.in_file(name))?;
+    check_model(&topology, config, "model_config.config").map_err(|p| p.in_file(name))?;
     let tree = VarNode::of_model(class_name, config);
     let stored = stored_layers(name, root, &tree)?;
     let bound = bind(&tree, stored).map_err(|all| {
@@ -90,20 +89,30 @@ fn whole_model(name: &str, root: &Group) -> Result<(Source, Summary), Problems> 
     Ok((Source::Layers(Box::new(model)), summary))
 }
 
-/// What has the class of a model must hold a list of layers, each with a class; `at` is where the
-/// config lies.
+/// A model must hold a list of layers, each with a class; `at` is where its config lies.
 ///
 /// # Errors
-/// The first place where that is not so: everything else would take it for a model without
+/// `Unsupported` for a subclass of `keras.Model` without layers: only its own code knows them.
+/// Otherwise the first place that is no layer: everything else would take it for a model without
 /// layers, and write one.
-pub(crate) fn check_layers(
-    class_name: &str,
+pub(crate) fn check_model(
+    topology: &Value,
     config: &serde_json::Map<String, Value>,
     at: &str,
 ) -> Result<(), Problem> {
-    if !tensorferry_layers::is_model_class(class_name) {
-        return Ok(());
+    let text = |key: &str| topology.get(key).and_then(Value::as_str);
+    let class_name = text("class_name").unwrap_or_default();
+    if tensorferry_layers::is_model_class(class_name) || config.contains_key("layers") {
+        return check_layers(config, at);
     }
+    let name = text("registered_name").or(text("class_name")).unwrap_or("a custom class");
+    Err(Problem::unsupported("the model is a subclass of keras.Model and has no layer graph")
+        .at(at)
+        .expected("Sequential or Functional", name)
+        .hint("export it with model.export() and convert the SavedModel to a graph model"))
+}
+
+fn check_layers(config: &serde_json::Map<String, Value>, at: &str) -> Result<(), Problem> {
     let wrong = |what: &str, at: String, expected: &str, found: Option<&Value>| {
         Problem::input(what).at(at).expected(expected, kind_of(found))
     };
@@ -117,8 +126,10 @@ pub(crate) fn check_layers(
             wrong("this is no layer", at.clone(), "an object with class_name", Some(layer))
         })?;
         // Depth is bounded by that of the JSON text.
-        if let Some(Value::Object(config)) = layer.get("config") {
-            check_layers(class, config, &format!("{at}.config"))?;
+        if let Some(Value::Object(config)) = layer.get("config")
+            && tensorferry_layers::is_model_class(class)
+        {
+            check_layers(config, &format!("{at}.config"))?;
         }
     }
     Ok(())

@@ -17,7 +17,7 @@ use tensorferry_layers::{
 use tensorferry_store::{BlobRef, BlobSource, Store};
 
 use crate::errors;
-use crate::keras_h5::{check_layers, facts, stored_weight};
+use crate::keras_h5::{check_model, facts, stored_weight};
 use crate::source::{Source, Summary};
 
 const CONFIG: &str = "config.json";
@@ -75,10 +75,7 @@ pub(crate) fn read(file: &str, members: &Members<'_>) -> Result<(Source, Summary
         Problem::input("the model has no config").in_file(file).at("config.json: config")
     })?;
     let tree = VarNode::of_model(class_name, config);
-    if config.get("layers").is_none() {
-        return Err(subclassed(file, &topology).into());
-    }
-    check_layers(class_name, config, "config.json: config").map_err(|p| p.in_file(file))?;
+    check_model(&topology, config, "config.json: config").map_err(|p| p.in_file(file))?;
     let blob = members.open(file, WEIGHTS)?;
     let weights_name = format!("{file}: {WEIGHTS}");
     let h5 = File::open(blob, tensorferry_hdf5::Limits::default())
@@ -340,18 +337,6 @@ fn count(file: &str, node: &VarNode, datasets: &[(usize, Dataset)]) -> Problem {
         .at(format!("{}/vars", node.attribute))
         .expected(format!("{} ({})", names.len(), names.join(", ")), datasets.len())
         .hint("a layer quantized to int8 must be saved unquantized")
-}
-
-fn subclassed(file: &str, topology: &Value) -> Problem {
-    let name = topology.get("registered_name").or_else(|| topology.get("class_name"));
-    Problem::unsupported("the model is a subclass of keras.Model and has no layer graph")
-        .in_file(file)
-        .at("config.json")
-        .expected(
-            "Sequential or Functional",
-            name.and_then(Value::as_str).unwrap_or("a custom class"),
-        )
-        .hint("export it with model.export() and convert the SavedModel to a graph model")
 }
 
 fn not_keras(file: &str, names: &[String]) -> Problem {

@@ -13,7 +13,7 @@ use tensorferry_store::{BlobSource, SourceRef, Store, StoreError, is_contained, 
 use tensorferry_tfjs_files::{Format, ModelJson, read_weights};
 
 use crate::errors;
-use crate::keras_h5::check_layers;
+use crate::keras_h5::check_model;
 use crate::source::{Source, Summary};
 
 /// A TensorFlow.js model as stored: nothing is bound or dequantized yet.
@@ -124,7 +124,7 @@ impl TfjsModel {
                     .into());
             }
         };
-        check_layers(class_name, &config, "modelTopology.config")
+        check_model(topology, &config, "modelTopology.config")
             .map_err(|problem| problem.in_file(&self.file))?;
         let tree = VarNode::of_model(class_name, &config);
         let (optimizer, weights): (Vec<_>, Vec<_>) = self

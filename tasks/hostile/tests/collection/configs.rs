@@ -298,5 +298,11 @@ fn broken() -> Vec<Case> {
             &json!({"class_name": "MyModel", "config": {"layers": []}}),
             "m.h5: the model: TensorFlow.js cannot load this MyModel: it is a model class of its own",
         ),
+        Case::config(
+            "config subclassed without layers",
+            Class::Code,
+            &json!({"class_name": "MyModel", "config": {"width": 3}}),
+            "m.h5: model_config.config: the model is a subclass of keras.Model and has no layer graph, expected Sequential or Functional, found MyModel",
+        ),
     ]
 }
