@@ -232,6 +232,9 @@ pub(crate) struct ExtraArgs {
     /// Do not read the result back before it is put into place
     #[arg(long)]
     pub(crate) no_verify: bool,
+    /// Do not wait until the result is on the disk: faster, but a loss of power may take it
+    #[arg(long)]
+    pub(crate) no_sync: bool,
     /// Print the closing report as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -7,7 +7,7 @@ use tensorferry_diagnostics::{Kind, Problem, Problems};
 use tensorferry_disk::{WriteOptions, Written, open_input, write_package};
 use tensorferry_store::Store;
 
-use crate::args::{ConvertArgs, QuantizeArgs, ToFormat, WeightArgs};
+use crate::args::{ConvertArgs, ExtraArgs, QuantizeArgs, ToFormat, WeightArgs};
 use crate::errors::{self, Outcome};
 use crate::legacy;
 use crate::print;
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &ConvertArgs) -> Outcome {
         unreachable!("`check` refuses a missing path")
     };
     let options = ConvertOptions { metadata, ..options(args, output) };
-    let report = convert(input, output, &options, !args.extra.no_verify)?;
+    let report = convert(input, output, &options, &args.extra)?;
     if args.extra.json {
         return print::text(&print::report::json(&report, output));
     }
@@ -42,7 +42,7 @@ pub(crate) fn convert(
     input: &Path,
     output: &Path,
     options: &ConvertOptions,
-    is_verified: bool,
+    extra: &ExtraArgs,
 ) -> Result<Report, Problems> {
     errors::enter("opening the input");
     let store = open(input)?;
@@ -58,7 +58,8 @@ pub(crate) fn convert(
     };
     let write = WriteOptions {
         input: Some(input),
-        check: is_verified.then_some(&check),
+        check: (!extra.no_verify).then_some(&check),
+        is_unsynced: extra.no_sync,
         progress: Some(&|n_bytes| progress.set(n_bytes)),
     };
     let Written { files, warnings, path: _ } = write_package(&package, output, &write)?;

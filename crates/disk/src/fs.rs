@@ -95,7 +95,10 @@ const SYNCS_AT_ONCE: usize = 16;
 const POPULATE_MIN: usize = 64 << 10;
 
 /// The file system of the machine.
-pub(crate) struct RealFs;
+pub(crate) struct RealFs {
+    /// Whether to wait until what was written is on the device.
+    pub(crate) is_durable: bool,
+}
 
 impl Fs for RealFs {
     type File = File;
@@ -200,14 +203,19 @@ impl Fs for RealFs {
     }
 
     fn start_sync(&self, file: &File) {
-        sys::start_writeback(file);
+        if self.is_durable {
+            sys::start_writeback(file);
+        }
     }
 
     fn sync(&self, file: &mut File) -> io::Result<()> {
-        file.sync_all()
+        if self.is_durable { file.sync_all() } else { Ok(()) }
     }
 
     fn sync_all(&self, files: &mut [File]) -> io::Result<()> {
+        if !self.is_durable {
+            return Ok(());
+        }
         let files = &*files;
         let next = AtomicUsize::new(0);
         let work = || {
@@ -230,8 +238,8 @@ impl Fs for RealFs {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        if cfg!(windows) {
-            return Ok(()); // folders cannot be synced there
+        if cfg!(windows) || !self.is_durable {
+            return Ok(()); // on Windows folders cannot be synced
         }
         match File::open(path)?.sync_all() {
             // Some network file systems refuse to sync a folder; they write through.

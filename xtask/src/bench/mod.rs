@@ -95,6 +95,7 @@ impl Bench {
         let control = "control: one program twice, MobileNetV2";
         vec![
             self.pair("MobileNetV2, 14 MB", input),
+            Pair::new("the same", self.convert_unsynced(input, "a"), self.copy(input)),
             Pair::new("the same", self.convert(input, "a"), self.copy_durably(input)),
             Pair::new(control, self.convert(input, "a"), self.convert(input, "b")),
         ]
@@ -103,6 +104,7 @@ impl Bench {
     fn large_pairs(&self, input: &Path) -> Vec<Pair> {
         vec![
             self.pair("six Dense(8192), 1.5 GB", input),
+            Pair::new("the same", self.convert_unsynced(input, "a"), self.copy(input)),
             Pair::new("the same", self.convert(input, "a"), self.copy_durably(input)),
         ]
     }
@@ -123,6 +125,14 @@ impl Bench {
         let output = self.output(output);
         let mut program = Program::new("tensorferry convert", &self.binary, &output);
         program.args = vec!["convert".into(), "--quiet".into(), input.into(), output.into()];
+        program
+    }
+
+    /// What waits for the disk no more than `cp` does.
+    fn convert_unsynced(&self, input: &Path, output: &str) -> Program {
+        let mut program = self.convert(input, output);
+        program.name = "tensorferry convert --no-sync".into();
+        program.args.push("--no-sync".into());
         program
     }
 

@@ -2,7 +2,7 @@
 //!
 //! At every moment, also after SIGKILL or power loss, the output path is absent, or holds the
 //! complete older model, or the complete new one. Nothing is reported as done before it is
-//! durable. Two writers do not wait for each other; the last commit wins as a whole.
+//! durable, unless the caller gives that up ([`WriteOptions::is_unsynced`]). Two writers do not wait for each other; the last commit wins as a whole.
 
 mod commit;
 mod plan;
@@ -31,6 +31,9 @@ pub struct WriteOptions<'a> {
     pub check: Option<&'a Check<'a>>,
     /// Told the number of bytes written so far.
     pub progress: Option<&'a dyn Fn(u64)>,
+    /// Do not wait for the device, as `cp` does not: after a kill the target is still the older
+    /// model or the new one, after a loss of power it may be neither.
+    pub is_unsynced: bool,
 }
 
 /// What was written.
@@ -56,7 +59,7 @@ pub fn write_package(
     target: &Path,
     options: &WriteOptions<'_>,
 ) -> Result<Written, Problems> {
-    write_with(&RealFs, package, target, options)
+    write_with(&RealFs { is_durable: !options.is_unsynced }, package, target, options)
 }
 
 fn write_with<F: Fs>(

@@ -33,6 +33,17 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
+fn what_is_not_synced_is_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("out");
+    write(&model("old", 3), &target).unwrap();
+    let options = WriteOptions { is_unsynced: true, ..WriteOptions::default() };
+    write_package(&new_model(), &target, &options).unwrap();
+    assert_eq!(load(&files(&target)), Ok(Some("new".into())));
+    assert_eq!(names(dir.path()), ["/out"], "nothing staged is left");
+}
+
+#[test]
 fn a_folder_is_made_replaced_or_added_to() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("a b/päth/out");
