@@ -26,9 +26,15 @@ pub(crate) fn all(args: &[String]) -> Result<()> {
         Some(text) => text.parse().map_err(|_| format!("`--seconds {text}` is not a number"))?,
         None => SECONDS,
     };
-    let value = option(args, "--seconds");
-    let named: Vec<&String> =
-        args.iter().filter(|a| !a.starts_with("--") && Some(a.as_str()) != value).collect();
+    let seed: u32 = match option(args, "--seed") {
+        Some(text) => text.parse().map_err(|_| format!("`--seed {text}` is not a number"))?,
+        None => 0,
+    };
+    let values = [option(args, "--seconds"), option(args, "--seed")];
+    let named: Vec<&String> = args
+        .iter()
+        .filter(|a| !a.starts_with("--") && !values.contains(&Some(a.as_str())))
+        .collect();
     if !has_cargo_fuzz() {
         println!("cargo-fuzz or nightly Rust is missing: mutating the corpus in plain tests");
         let mut test = cargo(&["test", "--package", "tensorferry-hostile", "--test", "targets"]);
@@ -45,11 +51,19 @@ pub(crate) fn all(args: &[String]) -> Result<()> {
     run(fuzz("build").arg("--target-dir").arg(folder().join("build")))?;
     let seeds = ["run", "--quiet", "--package", "tensorferry-hostile", "--bin", "seeds", "--"];
     run(cargo(&seeds).arg(folder().join("corpus")))?;
-    run_side_by_side(&targets, seconds)
+    run_side_by_side(&targets, Length { seconds, seed })
+}
+
+/// How long a target runs, and libFuzzer's seed: 0 is another one each time, any other number tries
+/// the same inputs in the same order.
+#[derive(Clone, Copy)]
+struct Length {
+    seconds: u64,
+    seed: u32,
 }
 
 /// As many at once as there are cores; the output of each goes to a file of its own.
-fn run_side_by_side(targets: &[&str], seconds: u64) -> Result<()> {
+fn run_side_by_side(targets: &[&str], length: Length) -> Result<()> {
     let programs = programs()?;
     let queue = Mutex::new(targets.iter());
     let failed = Mutex::new(Vec::new());
@@ -58,7 +72,7 @@ fn run_side_by_side(targets: &[&str], seconds: u64) -> Result<()> {
             scope.spawn(|| {
                 while let Some(name) = queue.lock().ok().and_then(|mut queue| queue.next()) {
                     let log = folder().join(format!("{name}.log"));
-                    let passed = run_one(&programs.join(name), seconds, &log).unwrap_or(false);
+                    let passed = run_one(&programs.join(name), length, &log).unwrap_or(false);
                     let told = if passed { "no finding" } else { "FINDING" };
                     println!("{name:<20} {told:<12} {}", executions(&log));
                     if !passed && let Ok(mut failed) = failed.lock() {
@@ -72,7 +86,8 @@ fn run_side_by_side(targets: &[&str], seconds: u64) -> Result<()> {
     if !failed.is_empty() {
         return Err(format!("fuzz targets with findings: {}", failed.join(", ")).into());
     }
-    println!("{} fuzz targets ran {seconds} s each without a finding", targets.len());
+    let Length { seconds, seed } = length;
+    println!("{} fuzz targets ran {seconds} s each, seed {seed}: no finding", targets.len());
     Ok(())
 }
 
@@ -86,7 +101,7 @@ fn programs() -> Result<PathBuf> {
 
 /// Runs one program on its corpus. New inputs join the corpus; a finding's input stays in
 /// `target/fuzz/findings`.
-fn run_one(program: &Path, seconds: u64, log: &Path) -> Result<bool> {
+fn run_one(program: &Path, length: Length, log: &Path) -> Result<bool> {
     let name = program.file_name().unwrap_or_default();
     let findings = folder().join("findings").join(name).join("");
     fs::create_dir_all(&findings)?;
@@ -97,7 +112,8 @@ fn run_one(program: &Path, seconds: u64, log: &Path) -> Result<bool> {
         // Freed memory is kept to find its use; 256 MB of it, the default, is half of the limit.
         .env("ASAN_OPTIONS", "quarantine_size_mb=32")
         .args(LIMITS)
-        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-max_total_time={}", length.seconds))
+        .arg(format!("-seed={}", length.seed))
         .arg(format!("-artifact_prefix={}", findings.display()))
         .arg(folder().join("corpus").join(name));
     Ok(libfuzzer.stdout(out).stderr(error).status()?.success())
