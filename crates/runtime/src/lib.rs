@@ -9,9 +9,11 @@
 
 mod frames;
 mod infer;
+mod observer;
 mod plan;
 mod program;
 mod run;
 
+pub use observer::Observer;
 pub use plan::Plan;
 pub use program::{Limits, Program, State};

@@ -7,6 +7,7 @@ use tensorferry_ops::{Effect, Error, Fact, Registry, Resources, Result, Value};
 use tensorferry_tensor::DenseTensor;
 
 use crate::infer::Inference;
+use crate::observer::Observer;
 use crate::plan::{Plan, Request};
 use crate::run::Run;
 
@@ -106,12 +107,25 @@ impl Program {
         state: &mut State,
         inputs: &BTreeMap<String, DenseTensor>,
     ) -> Result<Vec<Value>> {
+        self.run_observed(state, inputs, None)
+    }
+
+    /// Runs the model once; `observer` sees every node.
+    ///
+    /// # Errors
+    /// As [`Program::run`].
+    pub fn run_observed<'a>(
+        &'a self,
+        state: &'a mut State,
+        inputs: &BTreeMap<String, DenseTensor>,
+        observer: Option<&'a mut dyn Observer>,
+    ) -> Result<Vec<Value>> {
         self.initialize(state)?;
         let mut values = Vec::new();
         for input in &self.signature.inputs {
             values.push(self.input(state, inputs, input)?);
         }
-        Run::new(self, state, self.limits.steps).plan(&self.main, values)
+        Run::new(self, state, self.limits.steps).observed_by(observer).plan(&self.main, values)
     }
 
     fn input(

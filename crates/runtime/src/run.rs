@@ -4,6 +4,7 @@ use tensorferry_ir::{CALL_DEPTH_MAX, FuncRef, Shape};
 use tensorferry_ops::{Context, Error, Fact, Instance, Resources, Result, Value};
 
 use crate::frames;
+use crate::observer::Observer;
 use crate::plan::{Body, Plan, Step, Straight, place};
 use crate::program::{Program, State};
 
@@ -11,6 +12,7 @@ use crate::program::{Program, State};
 pub(crate) struct Run<'a> {
     program: &'a Program,
     state: &'a mut State,
+    observer: Option<&'a mut dyn Observer>,
     steps_left: u64,
     depth: usize,
 }
@@ -37,7 +39,13 @@ impl Context for AtNode<'_, '_> {
 
 impl<'a> Run<'a> {
     pub(crate) fn new(program: &'a Program, state: &'a mut State, steps_max: u64) -> Self {
-        Self { program, state, steps_left: steps_max, depth: 0 }
+        Self { program, state, observer: None, steps_left: steps_max, depth: 0 }
+    }
+
+    /// The same run, seen by `observer`.
+    pub(crate) fn observed_by(mut self, observer: Option<&'a mut dyn Observer>) -> Self {
+        self.observer = observer;
+        self
     }
 
     /// Runs a plan.
@@ -105,9 +113,24 @@ impl<'a> Run<'a> {
         let inputs: Option<Vec<Value>> = step.inputs.iter().map(take).collect();
         let inputs = inputs.ok_or_else(|| Error::invalid("an input was not computed"))?;
         self.tick()?;
-        match step.fast {
-            Some(fast) => step.instance.run_fast(fast, inputs),
-            None => self.node(&step.instance, &step.name, inputs),
+        let Some(fast) = step.fast else {
+            return self.node(&step.instance, &step.name, inputs);
+        };
+        self.begin(&step.instance, &step.name);
+        let outputs = step.instance.run_fast(fast, inputs);
+        self.end();
+        outputs
+    }
+
+    fn begin(&mut self, instance: &Instance, name: &str) {
+        if let Some(observer) = &mut self.observer {
+            observer.begin(name, instance.def.spec.name);
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(observer) = &mut self.observer {
+            observer.end();
         }
     }
 
@@ -118,7 +141,10 @@ impl<'a> Run<'a> {
         name: &str,
         inputs: Vec<Value>,
     ) -> Result<Vec<Value>> {
-        let outputs = instance.eval(inputs, &mut AtNode { run: self, name })?;
+        self.begin(instance, name);
+        let outputs = instance.eval(inputs, &mut AtNode { run: self, name });
+        self.end();
+        let outputs = outputs?;
         if outputs.len() != instance.n_outputs() {
             let expected = instance.n_outputs();
             return Err(Error::invalid(format!("{} outputs, not {expected}", outputs.len())));

@@ -160,3 +160,29 @@ fn tables_are_filled_once_and_shared() {
     let found = run(model, "string[\"b\", \"c\", \"a\"]", Limits::default());
     assert_eq!(found.as_deref(), Ok("int64<3>[20, -1, 10]"));
 }
+
+/// Writes down what an observer is told.
+#[derive(Default)]
+struct Seen(Vec<String>);
+
+impl tensorferry_runtime::Observer for Seen {
+    fn begin(&mut self, name: &str, op: &'static str) {
+        self.0.push(format!("{name}:{op}"));
+    }
+
+    fn end(&mut self) {
+        self.0.push("end".to_owned());
+    }
+}
+
+#[test]
+fn an_observer_sees_each_node_and_what_runs_inside_it() {
+    let model = parse_model(COND_V2).expect("it is a model");
+    let program = Program::new(&model, "f", &ALL, Limits::default()).expect("it can be planned");
+    let x = parse_tensors("float32<>[3]").expect("a tensor").remove(0);
+    let inputs = BTreeMap::from([("x".to_owned(), x)]);
+    let mut seen = Seen::default();
+    let mut state = State::default();
+    program.run_observed(&mut state, &inputs, Some(&mut seen)).expect("it runs");
+    assert_eq!(seen.0, ["p:Greater", "end", "y:If", "n:Square", "end", "end"]);
+}

@@ -1,16 +1,19 @@
-//! tensorferry: inspect and convert TensorFlow and Keras models for the web.
+//! tensorferry: inspect, convert and run TensorFlow and Keras models for the web.
 //!
 //! The library does no I/O of its own: it reads from a [`Store`](tensorferry_store::Store) and
 //! yields a [`Package`](tensorferry_store::Package). The faces (command line, npm, Python, the
-//! page) open the one and write the other.
+//! page) open the one and write the other. [`engine`] runs models.
 
+mod arrays;
 mod check;
 mod convert;
+pub mod engine;
 mod inspect;
 mod inspection;
 mod options;
 mod report;
 
+pub use arrays::{Arrays, npy_folder, read_arrays, read_npy, write_npy};
 pub use check::check;
 pub use convert::{Conversion, convert};
 pub use inspect::{InspectOptions, inspect, weight};

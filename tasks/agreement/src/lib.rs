@@ -4,6 +4,7 @@
 //! `tests/reference` compares with the reference converter; the binaries write what `tests-js` and
 //! `tasks/oracle` then load in TensorFlow.js and in Keras.
 
+pub mod engine;
 pub mod keras_files;
 pub mod recorded;
 pub mod run;

@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Formats: bytes to plain values of the format's own vocabulary. No graphs, no layers.
     ("tensorferry-archive", &["store"]),
     ("tensorferry-hdf5", &["store"]),
+    ("tensorferry-npy", &[]),
     ("tensorferry-tf-proto", &["store"]),
     ("tensorferry-tensor-bundle", &["store", "tf-proto"]),
     // TensorFlow.js' weights have its element types, so this one format knows tensors; and `front`
@@ -49,14 +50,28 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The façade.
     (
         "tensorferry",
-        &["back", "diagnostics", "front", "json", "layers", "store", "tensor", "tfjs-files"],
+        &[
+            "archive",
+            "back",
+            "diagnostics",
+            "front",
+            "ir",
+            "json",
+            "layers",
+            "npy",
+            "ops",
+            "runtime",
+            "store",
+            "tensor",
+            "tfjs-files",
+        ],
     ),
     // Faces and what only they use.
     ("tensorferry-disk", &["diagnostics", "store"]),
     ("tensorferry-cli", &["", "diagnostics", "disk", "store", "tensor"]),
     // Our own tools. The library of `conformance` has none of ours, so that anyone may use it.
     ("tensorferry-conformance", &[]),
-    ("tensorferry-agreement", &["", "conformance", "diagnostics", "layers", "store"]),
+    ("tensorferry-agreement", &["", "conformance", "diagnostics", "layers", "store", "tensor"]),
     (
         "tensorferry-hostile",
         &[

@@ -1,0 +1,91 @@
+//! Whatever a store holds, as a graph that can be run.
+
+use tensorferry_diagnostics::{Problem, Problems};
+use tensorferry_front::{ReadOptions, Source, Summary, TfjsModel, read, read_graph_model};
+use tensorferry_ir::{Edge, Graph, Model, Shape, Signature, SignatureTensor, Type};
+use tensorferry_layers::LayersModel;
+use tensorferry_ops::ALL;
+use tensorferry_store::Store;
+use tensorferry_tensor::DType;
+
+use super::EngineOptions;
+use crate::convert::input_format;
+
+/// The signature that is run unless another is named.
+const DEFAULT_SIGNATURE: &str = "serving_default";
+
+/// A model as a graph, and what is to be said about it.
+pub(super) struct Loaded {
+    pub(super) file: String,
+    pub(super) model: Model,
+    pub(super) summary: Summary,
+}
+
+pub(super) fn load(store: &dyn Store, options: &EngineOptions) -> Result<Loaded, Problems> {
+    let file = store.main().unwrap_or(store.label()).to_owned();
+    let format = input_format(store, options.input_format)?;
+    let (source, mut summary) =
+        read(store, &ReadOptions { format: Some(format), allow_no_layers: true })?;
+    let model = match source {
+        Source::Layers(model) => from_layers(&model)?,
+        Source::Tfjs(model) => from_tfjs(&model, &mut summary)?,
+        Source::Weights(_) => return Err(no_model().into()),
+        Source::SavedModel => {
+            return Err(Problem::unsupported("a SavedModel without Keras layers is not run yet")
+                .hint("convert it with tensorflowjs_converter, and run the result")
+                .into());
+        }
+    };
+    Ok(Loaded { file, model, summary })
+}
+
+fn no_model() -> Problem {
+    Problem::unsupported("the file holds weights without a model")
+        .hint("give the file that model.save() wrote")
+}
+
+fn from_tfjs(model: &TfjsModel, summary: &mut Summary) -> Result<Model, Problems> {
+    if model.json.format == tensorferry_tfjs_files::Format::GraphModel {
+        return Ok(read_graph_model(model, &ALL)?);
+    }
+    if model.topology().is_none() {
+        return Err(no_model().into());
+    }
+    let (layers, said) = model.to_layers()?;
+    summary.warnings.extend(said.warnings);
+    from_layers(&layers)
+}
+
+/// Layers run as the ops that they lower to.
+fn from_layers(_model: &LayersModel) -> Result<Model, Problems> {
+    Err(Problem::unsupported("models of Keras layers are not run yet")
+        .hint("graph models of TensorFlow.js are")
+        .into())
+}
+
+/// The signature to run.
+pub(super) fn signature(model: &Model, wanted: Option<&str>) -> Result<Signature, Problem> {
+    let all = &model.signatures;
+    let name = match (wanted, all.len()) {
+        (Some(name), _) => name,
+        (None, 1) => all.keys().next().map_or(DEFAULT_SIGNATURE, String::as_str),
+        (None, _) => DEFAULT_SIGNATURE,
+    };
+    let found = all.get(name).cloned();
+    found.ok_or_else(|| {
+        let names: Vec<&str> = all.keys().map(String::as_str).collect();
+        Problem::usage(format!("the model has no signature `{name}`"))
+            .hint(format!("its signatures: {}", names.join(", ")))
+    })
+}
+
+/// A node's output as an output of a signature; its type is found out by planning.
+pub(super) fn output_at(graph: &Graph, edge: Edge) -> SignatureTensor {
+    SignatureTensor {
+        name: graph.node(edge.node).name.clone(),
+        edge,
+        ty: Type::Data(DType::Float32),
+        shape: Shape::UNKNOWN,
+        resource_id: None,
+    }
+}
