@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tensorferry_ir::{Attrs, Outputs, Type};
+use tensorferry_tensor::{DType, DenseTensor};
 
 use crate::{Error, Result};
 
@@ -75,7 +76,8 @@ pub struct Algebra {
 /// How far apart two results may be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Tolerance {
-    /// The same bits; NaN equals NaN.
+    /// The same bits; NaN equals NaN. Complex products and quotients are rounded several times, so
+    /// that complex numbers may differ by four units in the last place of the larger part.
     Exact,
     /// At most so many representable numbers lie between them.
     Ulps(u32),
@@ -92,21 +94,78 @@ impl Tolerance {
     /// For sums of many products in any order.
     pub const SUM: Self = Self::Close { rel: 1e-5, abs: 1e-5 };
 
-    /// True when `a` and `b` are close enough, as numbers of single precision.
-    pub fn holds(self, a: f64, b: f64) -> bool {
+    /// True when `a` and `b`, which are numbers of `dtype`, are close enough.
+    pub fn holds(self, dtype: DType, a: f64, b: f64) -> bool {
         if a == b || (a.is_nan() && b.is_nan()) {
             return true;
         }
+        let (epsilon, smallest) = precision(dtype);
+        // TensorFlow's kernels take numbers below the smallest normal one for 0.
+        let flush = |x: f64| if x.abs() < smallest { 0.0 } else { x };
+        let (a, b) = (flush(a), flush(b));
+        if a == b {
+            return true;
+        }
+        let size = a.abs().max(b.abs());
         match self {
             Self::Exact => false,
             Self::Ulps(n) => {
-                // The spacing of binary32 near the larger one, never below the smallest normal's.
-                let size = a.abs().max(b.abs()).max(f64::from(f32::MIN_POSITIVE));
-                let spacing = size.log2().floor().exp2() * f64::from(f32::EPSILON);
+                // The spacing near the larger one, never below the smallest normal's.
+                let spacing = size.max(smallest).log2().floor().exp2() * epsilon;
                 (a - b).abs() <= f64::from(n) * spacing
             }
-            Self::Close { rel, abs } => (a - b).abs() <= abs + rel * a.abs().max(b.abs()),
+            Self::Close { rel, abs } => {
+                // Bounds are those of single precision. Double precision is as much finer; in half
+                // precision, where TensorFlow rounds after every step, a few steps may be lost.
+                let scale = (epsilon / f64::from(f32::EPSILON)).min(1.0);
+                let least = if epsilon > f64::from(f32::EPSILON) { 4.0 * epsilon } else { 0.0 };
+                (a - b).abs() <= (abs * scale).max(least) + (rel * scale).max(least) * size
+            }
         }
+    }
+
+    /// The first difference of two tensors that is more than this; integers, truth and strings are
+    /// the same or differ.
+    pub fn difference(self, found: &DenseTensor, expected: &DenseTensor) -> Option<String> {
+        if found.dtype() != expected.dtype() || found.shape() != expected.shape() {
+            let side = |x: &DenseTensor| format!("{} of shape {:?}", x.dtype(), x.shape());
+            return Some(format!("{} instead of {}", side(found), side(expected)));
+        }
+        let dtype = found.dtype();
+        let is_real = dtype.is_float() || matches!(dtype, DType::Complex64 | DType::Complex128);
+        let (Some(a), Some(b), true) = (found.to_f64(), expected.to_f64(), is_real) else {
+            return (found != expected).then(|| format!("{found:?} instead of {expected:?}"));
+        };
+        if matches!(dtype, DType::Complex64 | DType::Complex128) {
+            let differs = |(a, b): (&[f64], &[f64])| !self.holds_complex(dtype, a, b);
+            let at = a.chunks(2).zip(b.chunks(2)).position(differs)?;
+            let (a, b) = (&a[2 * at..][..2], &b[2 * at..][..2]);
+            return Some(format!("element {at} is {a:?} instead of {b:?}"));
+        }
+        let at = a.iter().zip(&b).position(|(a, b)| !self.holds(dtype, *a, *b))?;
+        Some(format!("element {at} is {} instead of {}", a[at], b[at]))
+    }
+
+    /// Errors of a complex number are as large as its larger part allows: the smaller one is what is
+    /// left when products cancel out, which no order of rounding keeps.
+    fn holds_complex(self, dtype: DType, a: &[f64], b: &[f64]) -> bool {
+        const PRODUCT_ULPS: u32 = 4;
+        if a.iter().zip(b).all(|(a, b)| Self::Exact.holds(dtype, *a, *b)) {
+            return true;
+        }
+        let size = a.iter().chain(b).fold(0.0_f64, |most, part| most.max(part.abs()));
+        let tolerance = if self == Self::Exact { Self::Ulps(PRODUCT_ULPS) } else { self };
+        a.iter().zip(b).all(|(a, b)| tolerance.holds(dtype, size, size + (a - b)))
+    }
+}
+
+/// The distance from 1 to the next number, and the smallest normal number.
+fn precision(dtype: DType) -> (f64, f64) {
+    match dtype {
+        DType::Float16 => (2_f64.powi(-10), 2_f64.powi(-14)),
+        DType::BFloat16 => (2_f64.powi(-7), f64::from(f32::MIN_POSITIVE)),
+        DType::Float64 | DType::Complex128 => (f64::EPSILON, f64::MIN_POSITIVE),
+        _ => (f64::from(f32::EPSILON), f64::from(f32::MIN_POSITIVE)),
     }
 }
 

@@ -9,3 +9,4 @@ pub mod fixtures;
 pub mod layers_model;
 pub mod manifest;
 pub mod npy;
+pub mod op_cases;

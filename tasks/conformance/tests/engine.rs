@@ -9,6 +9,7 @@ use std::{env, fs};
 use tensorferry_agreement::engine;
 use tensorferry_conformance::fixtures::repository;
 use tensorferry_conformance::manifest::{Case, graph_cases};
+use tensorferry_conformance::op_cases::n_op_cases;
 use tensorferry_front::{ReadOptions, Source, read, read_graph_model};
 use tensorferry_ir::{Model, parse_model, verify};
 use tensorferry_ops::{ALL, OpDef};
@@ -101,22 +102,29 @@ fn scoreboard(
     let mut text = format!(
         "# Ops\n\nWritten by `tasks/conformance/tests/engine.rs`; run it with `BLESS=1`.\n\n\
          {n_ops} names of ops are defined. {n_agreeing} of {} graphs that TensorFlow ran agree.\n\n\
-         *infer* and *eval*: every op here has both. *graphs*: in how many agreeing graphs the op is.\n",
+         *infer* and *eval*: every op here has both. *cases*: on how many recorded inputs the op gives\n\
+         what TensorFlow's kernel gives (`tasks/conformance/tests/ops.rs`). *graphs*: in how many agreeing\n\
+         graphs it is.\n",
         graph_cases().len(),
     );
+    let cases = n_op_cases();
     for family in ALL.0 {
         let name = family.name.replace('_', " ");
-        write!(text, "\n## {name}\n\n| op | what it does | gradient | fast ways | graphs |\n")
-            .expect("a string takes all text");
-        text.push_str("| --- | --- | --- | --- | --- |\n");
+        write!(
+            text,
+            "\n## {name}\n\n| op | what it does | gradient | fast ways | cases | graphs |\n"
+        )
+        .expect("a string takes all text");
+        text.push_str("| --- | --- | --- | --- | --- | --- |\n");
         for def in family.ops {
             let names = names(def);
             let doc = def.doc.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
             let n: usize = names.iter().filter_map(|name| agreeing.get(*name)).sum();
+            let n_cases: usize = names.iter().filter_map(|name| cases.get(*name)).sum();
             let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
             let grad = if def.has_grad { "yes" } else { "" };
             let names = names.join(", ");
-            writeln!(text, "| {names} | {doc} | {grad} | {} | {n} |", def.n_fast)
+            writeln!(text, "| {names} | {doc} | {grad} | {} | {n_cases} | {n} |", def.n_fast)
                 .expect("a string takes all text");
         }
     }

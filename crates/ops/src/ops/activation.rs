@@ -87,6 +87,14 @@ impl Op for ClipByValue {
                 i64::narrow(x.dtype(), x.shape(), upper.map(&all, &high, i64::min)).into(),
             ]);
         }
+        if let (Wide::U64(x_all), Wide::U64(low), Wide::U64(high)) =
+            (view(x), view(low), view(high))
+        {
+            let all = lower.map(&x_all, &low, u64::max);
+            return Ok(vec![
+                u64::narrow(x.dtype(), x.shape(), upper.map(&all, &high, u64::min)).into(),
+            ]);
+        }
         if !x.dtype().is_float() {
             return Err(crate::rows::refused(x.dtype()));
         }
@@ -175,14 +183,31 @@ impl Op for BiasAddGrad {
         ensure!(at < x.rank(), "there are no channels in {} dims", x.rank());
         let c = x.shape()[at];
         let inner: usize = x.shape()[at + 1..].iter().product();
-        let mut sums = vec![0.0; c];
-        for (i, x) in inputs.numbers(0)?.into_iter().enumerate() {
-            sums[i / inner % c] += x;
+        fn sums<T: crate::families::matrices::Scalar>(
+            all: &[T],
+            one: T,
+            inner: usize,
+            c: usize,
+        ) -> Vec<T> {
+            let mut sums = vec![T::default(); c];
+            for (i, x) in all.iter().enumerate() {
+                let sum = &mut sums[i / inner % c];
+                *sum = sum.plus_product(*x, one);
+            }
+            sums
         }
-        if !x.dtype().is_float() {
-            return Err(crate::rows::refused(x.dtype()));
-        }
-        Ok(vec![f64::narrow(x.dtype(), &[c], sums).into()])
+        let dtype = x.dtype();
+        Ok(vec![
+            match view(x) {
+                Wide::F32(_) | Wide::F64(_) => {
+                    f64::narrow(dtype, &[c], sums(&inputs.numbers(0)?, 1.0, inner, c))
+                }
+                Wide::I64(all) => i64::narrow(dtype, &[c], sums(&all, 1, inner, c)),
+                Wide::U64(all) => u64::narrow(dtype, &[c], sums(&all, 1, inner, c)),
+                _ => return Err(crate::rows::refused(dtype)),
+            }
+            .into(),
+        ])
     }
 }
 

@@ -1,7 +1,7 @@
 //! Products of matrices.
 
 use tensorferry_ir::{Attr, Dim, Shape};
-use tensorferry_tensor::DenseTensor;
+use tensorferry_tensor::{Complex, DType, DenseTensor};
 
 use crate::def::case;
 use crate::wide::{Narrow, Wide, view};
@@ -9,7 +9,7 @@ use crate::{
     Args, Backward, Case, Fact, Fast, Gradient, Op, Result, Spec, Tolerance, Value, checked_len,
 };
 
-register![MatMul, BatchMatMul, FusedMatMul, MatrixBandPart];
+register![MatMul, BatchMatMul, BatchMatMulV3, FusedMatMul, MatrixBandPart];
 
 attrs! {
     /// Multiplies two matrices, each transposed first if so asked.
@@ -194,12 +194,84 @@ pub(crate) fn matrix_dims(fact: &Fact, flip: bool) -> Option<(Shape, Dim, Dim)> 
     Some((batch.to_vec().into(), rows, columns))
 }
 
+/// Stacks of matrices that are multiplied.
+struct Stacks {
+    plan: Product,
+    sizes: (usize, usize),
+    /// Which matrices meet.
+    pairs: Vec<(usize, usize)>,
+    shape: Vec<usize>,
+}
+
+impl Stacks {
+    fn new(x: &DenseTensor, y: &DenseTensor, adj_x: bool, adj_y: bool) -> Result<Self> {
+        ensure!(x.rank() >= 2 && y.rank() >= 2, "matrices have 2 dims");
+        let (stack_x, dims_x) = x.shape().split_at(x.rank() - 2);
+        let (stack_y, dims_y) = y.shape().split_at(y.rank() - 2);
+        let plan = Product::new(dims_x, dims_y, adj_x, adj_y)?;
+        let stacks = crate::broadcast::Broadcast::new(stack_x, stack_y)?;
+        let mut shape = stacks.shape.clone();
+        shape.extend([plan.m, plan.n]);
+        checked_len(&shape)?;
+        let count = |dims: &[usize]| (0..dims.iter().product()).collect::<Vec<usize>>();
+        // The broadcast of their numbers.
+        let pairs = stacks.map(&count(stack_x), &count(stack_y), |a, b| (a, b));
+        let sizes = (dims_x[0] * dims_x[1], dims_y[0] * dims_y[1]);
+        Ok(Self { plan, sizes, pairs, shape })
+    }
+
+    fn run<T: Scalar + Narrow>(&self, dtype: DType, a: &[T], b: &[T]) -> DenseTensor {
+        let mut out = Vec::new();
+        for (i, j) in &self.pairs {
+            let (a, b) =
+                (&a[i * self.sizes.0..][..self.sizes.0], &b[j * self.sizes.1..][..self.sizes.1]);
+            self.plan.run(a, b, &mut out);
+        }
+        T::narrow(dtype, &self.shape, out)
+    }
+}
+
+/// The products of two stacks of matrices as elements of type `to`; an adjoint is conjugated.
+fn stacked(x: &DenseTensor, y: &DenseTensor, adj: (bool, bool), to: DType) -> Result<Vec<Value>> {
+    let stacks = Stacks::new(x, y, adj.0, adj.1)?;
+    let conjugated = |all: &[Complex<f64>], is_adjoint: bool| -> Vec<Complex<f64>> {
+        all.iter().map(|z| if is_adjoint { z.conj() } else { *z }).collect()
+    };
+    let signed = |x: &DenseTensor| x.to_i64().ok_or_else(|| crate::rows::refused(x.dtype()));
+    Ok(vec![
+        match (view(x), view(y)) {
+            (Wide::F32(a), Wide::F32(b)) => stacks.run(to, &a, &b),
+            (Wide::F64(a), Wide::F64(b)) => stacks.run(to, &a, &b),
+            (Wide::C128(a), Wide::C128(b)) => {
+                stacks.run(to, &conjugated(&a, adj.0), &conjugated(&b, adj.1))
+            }
+            (Wide::I64(_) | Wide::U64(_), Wide::I64(_) | Wide::U64(_)) => {
+                stacks.run(to, &signed(x)?, &signed(y)?)
+            }
+            _ => return Err(crate::rows::refused(x.dtype())),
+        }
+        .into(),
+    ])
+}
+
+fn infer_stacked(inputs: &[Fact], adj_x: bool, adj_y: bool) -> Result<Vec<Shape>> {
+    let (a, b) = (matrix_dims(&inputs[0], adj_x), matrix_dims(&inputs[1], adj_y));
+    let (Some((stack_a, m, k)), Some((stack_b, l, n))) = (a, b) else {
+        return Ok(vec![Shape::UNKNOWN]);
+    };
+    ensure!(k.agrees(l), "rows of {k} and columns of {l} elements do not go together");
+    let stack = crate::broadcast::broadcast_shapes(&stack_a, &stack_b)?;
+    let mut dims = stack.dims().unwrap_or_default().to_vec();
+    dims.extend([m, n]);
+    Ok(vec![dims.into()])
+}
+
 attrs! {
     /// Multiplies stacks of matrices; stacks are brought to one shape.
     struct BatchMatMul {
-        /// Those of the first one are transposed.
+        /// Those of the first one are transposed, and conjugated.
         adj_x: bool = false,
-        /// Those of the second one are transposed.
+        /// Those of the second one are transposed, and conjugated.
         adj_y: bool = false,
     }
 }
@@ -207,7 +279,7 @@ attrs! {
 impl Op for BatchMatMul {
     const SPEC: Spec = Spec {
         name: "BatchMatMul",
-        aliases: &["BatchMatMulV2", "BatchMatMulV3"],
+        aliases: &["BatchMatMulV2"],
         inputs: &["x: T", "y: T"],
         outputs: &["output: T"],
         tolerance: Tolerance::SUM,
@@ -217,60 +289,44 @@ impl Op for BatchMatMul {
         &[case("[[[1, 2]], [[3, 4]]], [[5], [6]]", "", "[[[17]], [[39]]]")];
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
-        let (a, b) = (matrix_dims(&inputs[0], self.adj_x), matrix_dims(&inputs[1], self.adj_y));
-        let (Some((stack_a, m, k)), Some((stack_b, l, n))) = (a, b) else {
-            return Ok(vec![Shape::UNKNOWN]);
-        };
-        ensure!(k.agrees(l), "rows of {k} and columns of {l} elements do not go together");
-        let stack = crate::broadcast::broadcast_shapes(&stack_a, &stack_b)?;
-        let mut dims = stack.dims().unwrap_or_default().to_vec();
-        dims.extend([m, n]);
-        Ok(vec![dims.into()])
+        infer_stacked(inputs, self.adj_x, self.adj_y)
     }
 
     fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
         let (x, y) = (inputs.tensor(0)?, inputs.tensor(1)?);
-        ensure!(x.rank() >= 2 && y.rank() >= 2, "matrices have 2 dims");
-        let (stack_x, dims_x) = x.shape().split_at(x.rank() - 2);
-        let (stack_y, dims_y) = y.shape().split_at(y.rank() - 2);
-        let plan = Product::new(dims_x, dims_y, self.adj_x, self.adj_y)?;
-        let stacks = crate::broadcast::Broadcast::new(stack_x, stack_y)?;
-        let mut shape = stacks.shape.clone();
-        shape.extend([plan.m, plan.n]);
-        checked_len(&shape)?;
-        let count = |dims: &[usize]| (0..dims.iter().product()).collect::<Vec<usize>>();
-        // Which matrices meet: the broadcast of their numbers.
-        let pairs = stacks.map(&count(stack_x), &count(stack_y), |a, b| (a, b));
-        let size = |dims: &[usize]| dims[0] * dims[1];
-        let (size_x, size_y) = (size(dims_x), size(dims_y));
-        fn run<T: Scalar + Narrow>(
-            plan: &Product,
-            (a, size_a): (&[T], usize),
-            (b, size_b): (&[T], usize),
-            pairs: &[(usize, usize)],
-        ) -> Vec<T> {
-            let mut out = Vec::new();
-            for (i, j) in pairs {
-                plan.run(&a[i * size_a..][..size_a], &b[j * size_b..][..size_b], &mut out);
-            }
-            out
-        }
-        let dtype = x.dtype();
-        Ok(vec![
-            match (view(x), view(y)) {
-                (Wide::F32(a), Wide::F32(b)) => {
-                    f32::narrow(dtype, &shape, run(&plan, (&a, size_x), (&b, size_y), &pairs))
-                }
-                (Wide::F64(a), Wide::F64(b)) => {
-                    f64::narrow(dtype, &shape, run(&plan, (&a, size_x), (&b, size_y), &pairs))
-                }
-                (Wide::I64(a), Wide::I64(b)) => {
-                    i64::narrow(dtype, &shape, run(&plan, (&a, size_x), (&b, size_y), &pairs))
-                }
-                _ => return Err(crate::rows::refused(dtype)),
-            }
-            .into(),
-        ])
+        stacked(x, y, (self.adj_x, self.adj_y), x.dtype())
+    }
+}
+
+attrs! {
+    /// Multiplies stacks of matrices of unlike types.
+    struct BatchMatMulV3 {
+        /// The type of the products.
+        Tout: DType,
+        /// Those of the first one are transposed, and conjugated.
+        adj_x: bool = false,
+        /// Those of the second one are transposed, and conjugated.
+        adj_y: bool = false,
+    }
+}
+
+impl Op for BatchMatMulV3 {
+    const SPEC: Spec = Spec {
+        name: "BatchMatMulV3",
+        inputs: &["x: Ta", "y: Tb"],
+        outputs: &["output: Tout"],
+        tolerance: Tolerance::SUM,
+        ..Spec::PURE
+    };
+    const CASES: &'static [Case] =
+        &[case("int8[[100, 100]], int8[[100], [100]]", "Tout=int32", "int32[[20000]]")];
+
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
+        infer_stacked(inputs, self.adj_x, self.adj_y)
+    }
+
+    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+        stacked(inputs.tensor(0)?, inputs.tensor(1)?, (self.adj_x, self.adj_y), self.Tout)
     }
 }
 

@@ -91,7 +91,8 @@ impl Op for LogSoftmax {
         rows(&inputs, |row| {
             let most = largest(row);
             let sum: f64 = row.iter().map(|x| (x - most).exp()).sum();
-            row.iter_mut().for_each(|x| *x -= most + sum.ln());
+            // In this order nothing of a small logarithm is lost beside a large `most`.
+            row.iter_mut().for_each(|x| *x = (*x - most) - sum.ln());
         })
     }
 }
@@ -183,7 +184,7 @@ impl Norm {
             statistics(&mean),
             statistics(&variance),
         ]);
-        outputs.push(DenseTensor::new(&[0], Vec::<f32>::new()).into());
+        outputs.push(DenseTensor::scalar(0.0_f32).into());
         outputs.truncate(n_outputs);
         Ok(outputs)
     }
@@ -272,7 +273,7 @@ macro_rules! batch_norms {
                     let channels = dims.get(at).or(dims.last()).copied().unwrap_or(Dim::Unknown);
                     let mut shapes = vec![inputs[0].shape.clone()];
                     shapes.resize(5, Shape::vector(channels));
-                    shapes.push(Shape::UNKNOWN);
+                    shapes.push(Shape::scalar());
                     shapes.truncate(Self::SPEC.outputs.len());
                     Ok(shapes)
                 }
@@ -307,5 +308,5 @@ batch_norms! {
     FusedBatchNormV3 &[
         "y: T", "batch_mean: U", "batch_variance: U", "reserve_space_1: U", "reserve_space_2: U",
         "reserve_space_3: U",
-    ], "U", case("[[1], [3]], [2], [1], [1], [4]", "is_training=false, epsilon=0.0", "[[1], [3]], [1], [4], [1], [4], <0>[]");
+    ], "U", case("[[1], [3]], [2], [1], [1], [4]", "is_training=false, epsilon=0.0", "[[1], [3]], [1], [4], [1], [4], 0");
 }

@@ -1,7 +1,7 @@
 //! Largest elements and means of sliding windows.
 
 use tensorferry_ir::{Dim, Shape};
-use tensorferry_tensor::DType;
+use tensorferry_tensor::{DType, DenseTensor};
 
 use crate::def::case;
 use crate::walk::Odometer;
@@ -78,6 +78,34 @@ enum Kind {
     Mean,
 }
 
+/// A pooling of one tensor, channels last.
+struct Pooled {
+    n: usize,
+    c: usize,
+    axes: [Axis; 3],
+    shape: Vec<usize>,
+}
+
+impl Pooled {
+    /// `f` of the elements of each window.
+    fn run<T: Copy + Default>(
+        &self,
+        all: &[T],
+        f: impl Fn(&mut dyn ExactSizeIterator<Item = T>) -> T,
+    ) -> Vec<T> {
+        let (c, n_out) = (self.c, self.shape.iter().product());
+        let mut out = vec![T::default(); n_out];
+        let per_image: usize = self.axes.iter().map(|axis| axis.input).product();
+        windows(self.n, &self.axes, |to, image, pixels| {
+            for (channel, place) in out[to * c..(to + 1) * c].iter_mut().enumerate() {
+                let element = |pixel: &usize| all[(image * per_image + pixel) * c + channel];
+                *place = f(&mut pixels.iter().map(element));
+            }
+        });
+        out
+    }
+}
+
 fn pool(inputs: &Args, sliding: &Sliding, sizes: &[usize], kind: Kind) -> Result<Vec<Value>> {
     let x = inputs.tensor(0)?;
     let n_axes = sizes.len();
@@ -87,28 +115,43 @@ fn pool(inputs: &Args, sliding: &Sliding, sizes: &[usize], kind: Kind) -> Result
     let (n, c) = (last.shape()[0], last.shape()[n_axes + 1]);
     let spatial = axes[3 - n_axes..].iter().map(|axis| axis.output);
     let shape: Vec<usize> = [n].into_iter().chain(spatial).chain([c]).collect();
-    let mut out = vec![0.0_f64; checked_len(&shape)?];
-    let all = last.to_f64().filter(|_| !matches!(x.dtype(), DType::Complex64 | DType::Complex128));
-    let all = all.ok_or_else(|| crate::rows::refused(x.dtype()))?;
-    let per_image: usize = axes.iter().map(|axis| axis.input).product();
-    windows(n, &axes, |to, image, pixels| {
-        for (channel, place) in out[to * c..(to + 1) * c].iter_mut().enumerate() {
-            let element = |pixel: &usize| all[(image * per_image + pixel) * c + channel];
-            let elements = pixels.iter().map(element);
-            *place = match kind {
-                Kind::Max => {
-                    elements.fold(f64::NEG_INFINITY, |m, x| if m > x || m.is_nan() { m } else { x })
-                }
-                Kind::Mean => elements.sum::<f64>() / pixels.len() as f64,
-            };
+    checked_len(&shape)?;
+    let plan = Pooled { n, c, axes, shape };
+    let dtype = x.dtype();
+    let y = match (view(&last), kind) {
+        (Wide::F32(_) | Wide::F64(_), Kind::Mean) => {
+            let all = last.to_f64().unwrap_or_default();
+            f64::narrow(
+                dtype,
+                &plan.shape,
+                plan.run(&all, |all| {
+                    let n = all.len() as f64;
+                    all.sum::<f64>() / n
+                }),
+            )
         }
-    });
-    let y = match view(x) {
-        Wide::F32(_) | Wide::F64(_) => f64::narrow(x.dtype(), &shape, out),
-        Wide::I64(_) | Wide::U64(_) => {
-            i64::narrow(x.dtype(), &shape, out.into_iter().map(|x| x as i64).collect())
+        // Windows hold an element each; NaN is the largest there is.
+        (Wide::F32(all), Kind::Max) => f32::narrow(
+            dtype,
+            &plan.shape,
+            plan.run(&all, |all| {
+                all.fold(f32::NEG_INFINITY, |m, x| if m > x || m.is_nan() { m } else { x })
+            }),
+        ),
+        (Wide::F64(all), Kind::Max) => f64::narrow(
+            dtype,
+            &plan.shape,
+            plan.run(&all, |all| {
+                all.fold(f64::NEG_INFINITY, |m, x| if m > x || m.is_nan() { m } else { x })
+            }),
+        ),
+        (Wide::I64(all), Kind::Max) => {
+            i64::narrow(dtype, &plan.shape, plan.run(&all, |all| all.max().unwrap_or(i64::MIN)))
         }
-        _ => return Err(crate::rows::refused(x.dtype())),
+        (Wide::U64(all), Kind::Max) => {
+            u64::narrow(dtype, &plan.shape, plan.run(&all, |all| all.max().unwrap_or(0)))
+        }
+        _ => return Err(crate::rows::refused(dtype)),
     };
     Ok(vec![sliding.restored(y).into()])
 }
@@ -224,26 +267,53 @@ impl Op for MaxPoolWithArgmax {
         let &[n, h, w, c] = x.shape() else { fail!("images have 4 dims, not {}", x.rank()) };
         let axes = sliding.axes(&[h, w], &sizes)?;
         let shape = [n, axes[1].output, axes[2].output, c];
-        let len = checked_len(&shape)?;
-        let (mut most, mut places) = (vec![f64::NEG_INFINITY; len], vec![0_i64; len]);
-        if !x.dtype().is_float() {
-            return Err(crate::rows::refused(x.dtype()));
-        }
-        let all = inputs.numbers(0)?;
-        windows(n, &axes, |to, image, pixels| {
+        checked_len(&shape)?;
+        let find = Argmax { n, image: h * w, c, axes, is_over_batch: self.include_batch_in_index };
+        let (most, places) = match view(x) {
+            Wide::F32(all) => find.run(x, &shape, &all, f32::NEG_INFINITY),
+            Wide::F64(all) => find.run(x, &shape, &all, f64::NEG_INFINITY),
+            Wide::I64(all) => find.run(x, &shape, &all, i64::MIN),
+            Wide::U64(all) => find.run(x, &shape, &all, u64::MIN),
+            _ => return Err(crate::rows::refused(x.dtype())),
+        };
+        Ok(vec![most.into(), i64::narrow(self.Targmax, &shape, places).into()])
+    }
+}
+
+/// The search for the places of the largest elements.
+struct Argmax {
+    n: usize,
+    image: usize,
+    c: usize,
+    axes: [Axis; 3],
+    is_over_batch: bool,
+}
+
+impl Argmax {
+    /// The largest elements of each window and where they are; `least` is below or at all.
+    fn run<T: Copy + PartialOrd + Narrow>(
+        &self,
+        x: &DenseTensor,
+        shape: &[usize],
+        all: &[T],
+        least: T,
+    ) -> (DenseTensor, Vec<i64>) {
+        let c = self.c;
+        let len = shape.iter().product();
+        let (mut most, mut places) = (vec![least; len], vec![-1_i64; len]);
+        windows(self.n, &self.axes, |to, image, pixels| {
             for pixel in pixels {
                 for channel in 0..c {
-                    let (value, at) =
-                        (all[(image * h * w + pixel) * c + channel], to * c + channel);
-                    if value > most[at] {
-                        let first = if self.include_batch_in_index { image * h * w } else { 0 };
+                    let value = all[(image * self.image + pixel) * c + channel];
+                    let at = to * c + channel;
+                    if value > most[at] || places[at] < 0 {
+                        let first = if self.is_over_batch { image * self.image } else { 0 };
                         let place = (first + pixel) * c + channel;
                         (most[at], places[at]) = (value, place.cast_signed() as i64);
                     }
                 }
             }
         });
-        let most = f64::narrow(x.dtype(), &shape, most);
-        Ok(vec![most.into(), i64::narrow(self.Targmax, &shape, places).into()])
+        (T::narrow(x.dtype(), shape, most), places)
     }
 }

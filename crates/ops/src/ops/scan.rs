@@ -1,9 +1,12 @@
 //! Running totals, places of extremes, and counts.
 
+use std::cmp::Ordering;
+
 use tensorferry_ir::{Dim, Shape};
-use tensorferry_tensor::{DType, DenseTensor};
+use tensorferry_tensor::{Complex, DType, DenseTensor};
 
 use crate::def::case;
+use crate::families::matrices::Scalar;
 use crate::families::reduction::axis;
 use crate::walk::{Odometer, strides};
 use crate::wide::{Narrow, Wide, view};
@@ -77,15 +80,33 @@ macro_rules! scans {
                     let x = inputs.tensor(0)?;
                     let at = axis(inputs.int(1)?, x.rank())?;
                     let flags = (self.exclusive, self.reverse);
-                    if x.dtype().is_float() {
-                        let mut all = inputs.numbers(0)?;
-                        let neutral = f64::from($neutral);
-                        scan(&mut all, x.shape(), at, flags, neutral, |$a: f64, $b: f64| $real);
-                        return Ok(vec![f64::narrow(x.dtype(), x.shape(), all).into()]);
-                    }
-                    let mut all = inputs.ints(0)?;
-                    scan(&mut all, x.shape(), at, flags, $neutral, |$a: i64, $b: i64| $whole);
-                    Ok(vec![i64::narrow(x.dtype(), x.shape(), all).into()])
+                    let (dtype, shape) = (x.dtype(), x.shape());
+                    Ok(vec![match view(x) {
+                        Wide::F32(_) | Wide::F64(_) => {
+                            let mut all = inputs.numbers(0)?;
+                            let neutral = f64::from($neutral);
+                            scan(&mut all, shape, at, flags, neutral, |$a: f64, $b: f64| $real);
+                            f64::narrow(dtype, shape, all)
+                        }
+                        Wide::I64(all) => {
+                            let mut all = all.into_owned();
+                            scan(&mut all, shape, at, flags, $neutral, |$a: i64, $b: i64| $whole);
+                            i64::narrow(dtype, shape, all)
+                        }
+                        Wide::U64(all) => {
+                            let mut all = all.into_owned();
+                            scan(&mut all, shape, at, flags, $neutral, |$a: u64, $b: u64| $whole);
+                            u64::narrow(dtype, shape, all)
+                        }
+                        Wide::C128(all) => {
+                            let mut all = all.into_owned();
+                            let neutral = Complex::new(f64::from($neutral), 0.0);
+                            let f = |$a: Complex<f64>, $b: Complex<f64>| $real;
+                            scan(&mut all, shape, at, flags, neutral, f);
+                            Complex::narrow(dtype, shape, all)
+                        }
+                        _ => return Err(crate::rows::refused(dtype)),
+                    }.into()])
                 }
             }
         )*
@@ -103,7 +124,7 @@ scans! {
 
 /// The place of the first extreme along an axis.
 macro_rules! extremes {
-    ($($(#[doc = $doc:literal])+ $name:ident $case:expr, $is_better:expr;)*) => {
+    ($($(#[doc = $doc:literal])+ $name:ident $case:expr, |$a:ident, $b:ident| $is_better:expr;)*) => {
         $(
             attrs! {
                 $(#[doc = $doc])+
@@ -134,20 +155,36 @@ macro_rules! extremes {
                 fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
                     let x = inputs.tensor(0)?;
                     let at = axis(inputs.int(1)?, x.rank())?;
-                    let all = inputs.numbers(0)?;
-                    ensure!(x.shape()[at] > 0 && all.len() == x.len(), "there is nothing to choose from");
-                    let is_better: fn(f64, f64) -> bool = $is_better;
-                    let (starts, stride) = lines(x.shape(), at);
-                    let place = |start: usize| {
-                        let mut best = 0;
-                        for i in 1..x.shape()[at] {
-                            if is_better(all[start + i * stride], all[start + best * stride]) {
-                                best = i;
+                    ensure!(x.shape()[at] > 0, "there is nothing to choose from");
+                    fn places<T: Copy>(
+                        all: &[T],
+                        shape: &[usize],
+                        at: usize,
+                        is_better: fn(T, T) -> bool,
+                    ) -> Vec<i64> {
+                        let (starts, stride) = lines(shape, at);
+                        let place = |start: usize| {
+                            let mut best = 0;
+                            for i in 1..shape[at] {
+                                if is_better(all[start + i * stride], all[start + best * stride]) {
+                                    best = i;
+                                }
                             }
+                            best.cast_signed() as i64
+                        };
+                        starts.map(place).collect()
+                    }
+                    let out = match view(x) {
+                        Wide::F32(all) => places(&all, x.shape(), at, |$a: f32, $b: f32| $is_better),
+                        Wide::F64(all) => places(&all, x.shape(), at, |$a: f64, $b: f64| $is_better),
+                        Wide::I64(all) => places(&all, x.shape(), at, |$a: i64, $b: i64| $is_better),
+                        Wide::U64(all) => places(&all, x.shape(), at, |$a: u64, $b: u64| $is_better),
+                        Wide::Bool(all) => {
+                            let all: Vec<u64> = all.iter().map(|x| u64::from(*x)).collect();
+                            places(&all, x.shape(), at, |$a: u64, $b: u64| $is_better)
                         }
-                        best.cast_signed() as i64
+                        _ => return Err(crate::rows::refused(x.dtype())),
                     };
-                    let out: Vec<i64> = starts.map(place).collect();
                     let mut shape = x.shape().to_vec();
                     shape.remove(at);
                     Ok(vec![i64::narrow(self.output_type, &shape, out).into()])
@@ -196,14 +233,13 @@ impl Op for TopKV2 {
         let k = usize::try_from(inputs.int(1)?).map_err(|_| Error::invalid("`k` is negative"))?;
         let Some((len, outer)) = x.shape().split_last() else { fail!("a scalar has no rows") };
         ensure!(k <= *len, "{k} of {len} elements");
-        let all = inputs.numbers(0)?;
-        ensure!(all.len() == x.len(), "the elements have no order");
-        let mut places = Vec::new();
-        for row in all.chunks_exact((*len).max(1)) {
-            let mut order: Vec<usize> = (0..*len).collect();
-            order.sort_by(|a, b| row[*b].total_cmp(&row[*a]).then(a.cmp(b)));
-            places.extend_from_slice(&order[..k]);
-        }
+        let places = match view(x) {
+            Wide::F32(all) => largest(&all, *len, k, f32::total_cmp),
+            Wide::F64(all) => largest(&all, *len, k, f64::total_cmp),
+            Wide::I64(all) => largest(&all, *len, k, Ord::cmp),
+            Wide::U64(all) => largest(&all, *len, k, Ord::cmp),
+            _ => return Err(crate::rows::refused(x.dtype())),
+        };
         let shape = [outer, &[k]].concat();
         let per_row = k.max(1);
         let mut runs = places
@@ -214,6 +250,17 @@ impl Op for TopKV2 {
         let places = places.into_iter().map(|i| i.cast_signed() as i64).collect();
         Ok(vec![values.into(), i64::narrow(self.index_type, &shape, places).into()])
     }
+}
+
+/// Where the `k` largest elements of each row of `len` are; of equals the first.
+fn largest<T>(all: &[T], len: usize, k: usize, order: fn(&T, &T) -> Ordering) -> Vec<usize> {
+    let mut places = Vec::new();
+    for row in all.chunks_exact(len.max(1)) {
+        let mut all: Vec<usize> = (0..len).collect();
+        all.sort_by(|a, b| order(&row[*b], &row[*a]).then(a.cmp(b)));
+        places.extend_from_slice(&all[..k]);
+    }
+    places
 }
 
 attrs! {
@@ -294,25 +341,35 @@ fn counted(
     is_binary: bool,
     shape: &[usize],
 ) -> Result<Vec<Value>> {
-    let given = weights.to_f64().ok_or_else(|| crate::rows::refused(weights.dtype()))?;
+    fn count<T: Scalar + Narrow>(
+        rows: &[usize; 2],
+        all: &[usize],
+        size: usize,
+        (given, one): (&[T], T),
+        is_binary: bool,
+    ) -> Vec<T> {
+        let mut out = vec![T::default(); rows[0] * size];
+        for (i, bin) in all.iter().enumerate().filter(|(_, bin)| **bin < size) {
+            let place = &mut out[i / rows[1].max(1) * size + bin];
+            let weight = given.get(i).copied().unwrap_or(one);
+            *place = if is_binary { one } else { place.plus_product(weight, one) };
+        }
+        out
+    }
     ensure!(
-        given.is_empty() || given.len() == all.len(),
+        weights.is_empty() || weights.len() == all.len(),
         "{} weights of {} numbers",
-        given.len(),
+        weights.len(),
         all.len()
     );
-    let mut out = vec![0.0; rows[0] * size];
-    for (i, bin) in all.iter().enumerate().filter(|(_, bin)| **bin < size) {
-        let place = &mut out[i / rows[1].max(1) * size + bin];
-        *place = if is_binary { 1.0 } else { *place + given.get(i).copied().unwrap_or(1.0) };
-    }
+    let dtype = weights.dtype();
     Ok(vec![
         match view(weights) {
-            Wide::F32(_) | Wide::F64(_) => f64::narrow(weights.dtype(), shape, out),
-            Wide::I64(_) | Wide::U64(_) => {
-                i64::narrow(weights.dtype(), shape, out.into_iter().map(|x| x as i64).collect())
-            }
-            _ => return Err(crate::rows::refused(weights.dtype())),
+            Wide::F32(w) => f32::narrow(dtype, shape, count(rows, all, size, (&w, 1.0), is_binary)),
+            Wide::F64(w) => f64::narrow(dtype, shape, count(rows, all, size, (&w, 1.0), is_binary)),
+            Wide::I64(w) => i64::narrow(dtype, shape, count(rows, all, size, (&w, 1), is_binary)),
+            Wide::U64(w) => u64::narrow(dtype, shape, count(rows, all, size, (&w, 1), is_binary)),
+            _ => return Err(crate::rows::refused(dtype)),
         }
         .into(),
     ])

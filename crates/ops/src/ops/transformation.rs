@@ -414,8 +414,9 @@ impl Op for BroadcastGradientArgs {
         let dtype = inputs.tensor(0)?.dtype();
         let axes = |from: &[usize]| -> Value {
             let new = both.len() - from.len();
+            // Summing over an axis of length 1 changes nothing; TensorFlow names it all the same.
             let is_repeated = |i: &usize| match i.checked_sub(new) {
-                Some(axis) => from[axis] == 1 && both[*i] != 1,
+                Some(axis) => from[axis] == 1 && a != b,
                 None => true,
             };
             let all: Vec<i64> =

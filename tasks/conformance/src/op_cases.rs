@@ -1,0 +1,62 @@
+//! What TensorFlow gives for single ops, as `tasks/oracle/record_ops.py` recorded it.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::fixtures;
+
+/// One op on some inputs; all texts are in the engine's text form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpCase {
+    /// File and line.
+    pub place: String,
+    /// TensorFlow's name.
+    pub op: String,
+    /// The node's attributes.
+    pub attrs: String,
+    /// The inputs.
+    pub inputs: String,
+    /// The outputs; `None` when TensorFlow refuses the inputs.
+    pub outputs: Option<String>,
+    /// There are more outputs, which TensorFlow leaves unset.
+    pub is_partial: bool,
+}
+
+/// Every recorded case, in the order of the files.
+///
+/// # Panics
+/// When there is no file or a line is not four texts between tabs.
+pub fn op_cases() -> Vec<OpCase> {
+    let folder = fixtures::root().join("ops");
+    let entries = fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("a listed file").path()).collect();
+    files.sort();
+    let mut all = Vec::new();
+    for file in files {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let text = fs::read_to_string(&file).unwrap_or_else(|e| panic!("{name}: {e}"));
+        for (i, line) in text.lines().enumerate() {
+            let place = format!("{name}:{}", i + 1);
+            let parts: Vec<&str> = line.split('\t').collect();
+            let &[op, attrs, inputs, outputs] = &parts[..] else {
+                panic!("{place} has {} texts, not 4", parts.len())
+            };
+            let is_partial = outputs.ends_with(" ...");
+            let outputs = outputs.trim_end_matches(" ...");
+            let outputs = (!outputs.starts_with('!')).then(|| outputs.to_owned());
+            let [op, attrs, inputs] = [op, attrs, inputs].map(str::to_owned);
+            all.push(OpCase { place, op, attrs, inputs, outputs, is_partial });
+        }
+    }
+    all
+}
+
+/// How many cases each op has outputs for.
+pub fn n_op_cases() -> BTreeMap<String, usize> {
+    let mut n = BTreeMap::new();
+    op_cases()
+        .into_iter()
+        .filter(|case| case.outputs.is_some())
+        .for_each(|case| *n.entry(case.op).or_default() += 1);
+    n
+}
