@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::Config;
+use crate::lower::{Lower, Masks, one};
 
 /// Dims of one tensor, outermost (the batch) first; `None` is a dim that is not known.
 pub type Shape = Vec<Option<u64>>;
@@ -66,6 +67,11 @@ pub struct LayerDef {
     /// Output shapes for input shapes. `None` when they cannot be told (unknown rank, a config
     /// that is broken).
     pub output_shapes: fn(&Config<'_>, &[Shape]) -> Option<Vec<Shape>>,
+    /// What it computes, as ops. `None` for what is never run, and for what only stands inside
+    /// another layer (cells).
+    pub lower: Option<Lower>,
+    /// What becomes of the mask of its input.
+    pub masks: Masks,
     /// Whether TensorFlow.js has it.
     pub tfjs: Tfjs,
     /// True when its config holds or names a program (`Lambda`). Such a program is never run nor
@@ -106,14 +112,20 @@ impl LayerDef {
     }
 
     /// A layer without weights that keeps the shape of its input and that TensorFlow.js has; the
-    /// base for struct update syntax.
+    /// base for struct update syntax. It has no lowering.
     pub const SHAPE_KEEPING: LayerDef = LayerDef {
         class_name: "",
         aliases: &[],
         variables: |_| Vec::new(),
         sublayers: |_| Vec::new(),
         output_shapes: |_, inputs| Some(vec![inputs.first()?.clone()]),
+        lower: None,
+        masks: Masks::Drops,
         tfjs: Tfjs::Loads,
         holds_program: false,
     };
+
+    /// A layer that gives what it gets when a model predicts.
+    pub const INFERENCE_IDENTITY: LayerDef =
+        LayerDef { lower: Some(|c| one(c.x()?)), masks: Masks::Passes, ..Self::SHAPE_KEEPING };
 }

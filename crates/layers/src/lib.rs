@@ -1,5 +1,5 @@
 //! One definition per Keras layer; the layer graph; the config dialects of Keras 2, Keras 3 and
-//! TensorFlow.js.
+//! TensorFlow.js; lowering to ops.
 //!
 //! To add a layer, add its [`LayerDef`] to the file of its family in `layers/`. To teach a config
 //! difference between Keras 2, Keras 3 and TensorFlow.js, see `dialect/`.
@@ -10,6 +10,7 @@ mod config;
 mod def;
 mod dialect;
 mod layers;
+pub mod lower;
 mod model;
 mod summary;
 mod variables;
@@ -29,6 +30,7 @@ pub use layers::operators::{
 };
 pub use layers::tfjs::{self, problem as tfjs_problem};
 pub use layers::{all, find};
+pub use lower::{LowerOptions, lower};
 pub use model::{LayerWeight, LayersModel, WeightsOnly, default_variables};
 pub use summary::{Row, layer_rows};
 pub use variables::{Leaf, Scope, VarNode, is_model_class, to_snake_case};

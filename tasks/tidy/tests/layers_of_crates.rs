@@ -26,7 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tensorferry-ops", &["ir", "tensor"]),
     ("tensorferry-runtime", &["ir", "ops", "tensor"]),
     // Models.
-    ("tensorferry-layers", &["diagnostics", "json", "store", "tensor"]),
+    ("tensorferry-layers", &["diagnostics", "ir", "json", "ops", "store", "tensor"]),
     (
         "tensorferry-front",
         &[

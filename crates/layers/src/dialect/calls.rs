@@ -10,7 +10,7 @@ use super::json::Members;
 
 /// A tensor: an output of a call of a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tensor {
+pub(crate) struct Tensor {
     /// The layer's name.
     pub layer: String,
     /// Which of the layer's calls.
@@ -25,7 +25,7 @@ pub(super) struct Tensor {
 
 /// What a layer is called with.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Argument {
+pub(crate) enum Argument {
     /// A tensor.
     Tensor(Tensor),
     /// A list, tuple or (sorted) dict that holds tensors.
@@ -36,7 +36,7 @@ pub(super) enum Argument {
 
 /// One call of a layer in Keras 3's notation.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Call {
+pub(crate) struct Call {
     /// Arguments by position.
     pub args: Vec<Argument>,
     /// Arguments by name.
@@ -45,7 +45,7 @@ pub(super) struct Call {
 
 impl Tensor {
     /// Reads `[layer, node, tensor]`, with or without more behind it.
-    pub(super) fn from_triple(triple: &Value) -> Option<Self> {
+    pub(crate) fn from_triple(triple: &Value) -> Option<Self> {
         let items = triple.as_array()?;
         Some(Self {
             layer: items.first()?.as_str()?.to_owned(),
@@ -70,19 +70,19 @@ impl Tensor {
     }
 
     /// `[layer, node, tensor]`.
-    pub(super) fn triple(&self) -> Value {
+    pub(crate) fn triple(&self) -> Value {
         json!([self.layer, self.node, self.index])
     }
 
     /// True when the tensor's values are floating-point numbers, as far as is known.
-    pub(super) fn is_float(&self) -> bool {
+    pub(crate) fn is_float(&self) -> bool {
         self.dtype.as_deref().is_none_or(|dtype| dtype.contains("float"))
     }
 }
 
 impl Argument {
     /// Reads one of Keras 3's arguments.
-    pub(super) fn read(value: &Value) -> Self {
+    pub(crate) fn read(value: &Value) -> Self {
         match value {
             Value::Object(object) => match Tensor::from_object(object) {
                 Some(tensor) => Self::Tensor(tensor),
@@ -119,7 +119,7 @@ impl Argument {
     }
 
     /// Whether there is any tensor in it.
-    pub(super) fn holds_tensors(&self) -> bool {
+    pub(crate) fn holds_tensors(&self) -> bool {
         match self {
             Self::Tensor(_) => true,
             Self::List(items) => items.iter().any(Self::holds_tensors),
@@ -128,7 +128,7 @@ impl Argument {
     }
 
     /// All tensors in it, in order.
-    pub(super) fn tensors<'a>(&'a self, out: &mut Vec<&'a Tensor>) {
+    pub(crate) fn tensors<'a>(&'a self, out: &mut Vec<&'a Tensor>) {
         match self {
             Self::Tensor(tensor) => out.push(tensor),
             Self::List(items) => items.iter().for_each(|item| item.tensors(out)),
@@ -137,7 +137,7 @@ impl Argument {
     }
 
     /// Calls `edit` on every tensor in it.
-    pub(super) fn edit(&mut self, edit: &mut impl FnMut(&mut Tensor)) {
+    pub(crate) fn edit(&mut self, edit: &mut impl FnMut(&mut Tensor)) {
         match self {
             Self::Tensor(tensor) => edit(tensor),
             Self::List(items) => items.iter_mut().for_each(|item| item.edit(edit)),
@@ -146,7 +146,7 @@ impl Argument {
     }
 
     /// Keras 2's notation for a keyword argument: a tensor is its triple.
-    pub(super) fn to_keras2(&self) -> Value {
+    pub(crate) fn to_keras2(&self) -> Value {
         match self {
             Self::Tensor(tensor) => tensor.triple(),
             Self::List(items) => Value::Array(items.iter().map(Self::to_keras2).collect()),
@@ -155,14 +155,14 @@ impl Argument {
     }
 
     /// True for `null`.
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         matches!(self, Self::Value(Value::Null))
     }
 }
 
 impl Call {
     /// Reads Keras 3's object for a call.
-    pub(super) fn read(node: &Value) -> Option<Self> {
+    pub(crate) fn read(node: &Value) -> Option<Self> {
         let node = node.as_object()?;
         let args = node.get("args")?.as_array()?.iter().map(Argument::read).collect();
         let kwargs = node.get("kwargs").and_then(Value::as_object);
@@ -172,7 +172,7 @@ impl Call {
     }
 
     /// Every tensor of the call.
-    pub(super) fn tensors(&self) -> Vec<&Tensor> {
+    pub(crate) fn tensors(&self) -> Vec<&Tensor> {
         let mut out = Vec::new();
         self.args.iter().for_each(|arg| arg.tensors(&mut out));
         self.kwargs.iter().for_each(|(_, arg)| arg.tensors(&mut out));
@@ -180,27 +180,27 @@ impl Call {
     }
 
     /// Calls `edit` on every tensor of the call.
-    pub(super) fn edit(&mut self, mut edit: impl FnMut(&mut Tensor)) {
+    pub(crate) fn edit(&mut self, mut edit: impl FnMut(&mut Tensor)) {
         self.args.iter_mut().for_each(|arg| arg.edit(&mut edit));
         self.kwargs.iter_mut().for_each(|(_, arg)| arg.edit(&mut edit));
     }
 
     /// Takes the keyword argument of that name away.
-    pub(super) fn take(&mut self, name: &str) -> Option<Argument> {
+    pub(crate) fn take(&mut self, name: &str) -> Option<Argument> {
         let at = self.kwargs.iter().position(|(key, _)| key == name)?;
         Some(self.kwargs.remove(at).1)
     }
 }
 
 /// Keras 2's notation for a call: Keras notes the keyword arguments beside each of the tensors.
-pub(super) fn keras2_node(tensors: &[Tensor], kwargs: &Members) -> Value {
+pub(crate) fn keras2_node(tensors: &[Tensor], kwargs: &Members) -> Value {
     let entry = |t: &Tensor| json!([t.layer, t.node, t.index, kwargs]);
     Value::Array(tensors.iter().map(entry).collect())
 }
 
 /// The tensors of `input_layers` or `output_layers`: one triple, a list, a dict (which Keras
 /// flattens sorted by key), or any nesting of these. `None` when something else is in there.
-pub(super) fn boundary(value: &Value) -> Option<Vec<Tensor>> {
+pub(crate) fn boundary(value: &Value) -> Option<Vec<Tensor>> {
     let mut out = Vec::new();
     collect_boundary(value, &mut out)?;
     Some(out)
@@ -230,7 +230,7 @@ fn collect_boundary(value: &Value, out: &mut Vec<Tensor>) -> Option<()> {
 
 /// Keras 3's notation for a call: the inputs, the states of an RNN, and keyword arguments in
 /// Keras 2's notation. The shape beside a reference is not looked at on loading.
-pub(super) fn keras3_node(inputs: &[Tensor], states: &[Tensor], kwargs: &Members) -> Value {
+pub(crate) fn keras3_node(inputs: &[Tensor], states: &[Tensor], kwargs: &Members) -> Value {
     let object = |tensor: &Tensor| {
         json!({"class_name": "__keras_tensor__", "config": {
             "shape": [null], "dtype": "float32", "keras_history": tensor.triple()}})

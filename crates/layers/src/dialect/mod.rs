@@ -4,7 +4,7 @@
 //! few repairs (`tfjs`), and Keras 3 is raised from it (`raise`). A model is always the object
 //! `{"class_name": …, "config": …}`; nested models are layers of that form.
 
-mod calls;
+pub(crate) mod calls;
 mod common;
 mod graph;
 mod inputs;

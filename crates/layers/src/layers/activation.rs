@@ -1,28 +1,148 @@
 //! `ReLU`, `PReLU`, `Softmax` and the other layers of `keras.layers.activations`.
 
+use tensorferry_tensor::DType;
+
 use crate::Config;
 use crate::def::{LayerDef, Shape, Tfjs, Variable};
 use crate::layers::shapes::axis_of;
+use crate::lower::{Builder, Call, Lowered, Masks, Tensor, Value, activations, one};
+
+const ACTIVATION: LayerDef = LayerDef { masks: Masks::Passes, ..LayerDef::SHAPE_KEEPING };
 
 /// The family's definitions.
 pub(crate) const LAYERS: &[LayerDef] = &[
     // Its function is checked with all other activations.
-    LayerDef { class_name: "Activation", ..LayerDef::SHAPE_KEEPING },
-    LayerDef { class_name: "ReLU", tfjs: Tfjs::Checks(relu), ..LayerDef::SHAPE_KEEPING },
-    LayerDef { class_name: "LeakyReLU", ..LayerDef::SHAPE_KEEPING },
+    LayerDef {
+        class_name: "Activation",
+        lower: Some(|c| {
+            let x = c.x()?;
+            one(c.activation("activation", x)?)
+        }),
+        ..ACTIVATION
+    },
+    LayerDef {
+        class_name: "ReLU",
+        lower: Some(lower_relu),
+        tfjs: Tfjs::Checks(relu),
+        ..ACTIVATION
+    },
+    LayerDef {
+        class_name: "LeakyReLU",
+        lower: Some(|c| {
+            let slope = activations::number(&c.config, &["alpha", "negative_slope"], 0.3);
+            let x = c.x()?;
+            one(activations::leaky_relu(c, x, slope)?)
+        }),
+        ..ACTIVATION
+    },
     LayerDef {
         class_name: "PReLU",
         variables: |_| vec![Variable::trainable("alpha")],
-        ..LayerDef::SHAPE_KEEPING
+        lower: Some(lower_prelu),
+        ..ACTIVATION
     },
-    LayerDef { class_name: "ELU", tfjs: Tfjs::Checks(elu), ..LayerDef::SHAPE_KEEPING },
-    LayerDef { class_name: "ThresholdedReLU", ..LayerDef::SHAPE_KEEPING },
+    LayerDef {
+        class_name: "ELU",
+        lower: Some(|c| {
+            let (alpha, x) = (activations::number(&c.config, &["alpha"], 1.0), c.x()?);
+            one(activations::elu(c, x, alpha)?)
+        }),
+        tfjs: Tfjs::Checks(elu),
+        ..ACTIVATION
+    },
+    LayerDef {
+        class_name: "ThresholdedReLU",
+        lower: Some(|c| {
+            let (theta, x) = (activations::number(&c.config, &["theta"], 1.0), c.x()?);
+            one(above(c, x, theta)?)
+        }),
+        ..ACTIVATION
+    },
     LayerDef {
         class_name: "Softmax",
+        lower: Some(lower_softmax),
         tfjs: Tfjs::ChecksInputs(softmax),
-        ..LayerDef::SHAPE_KEEPING
+        ..ACTIVATION
     },
 ];
+
+/// x where it is above a threshold, else 0.
+fn above(b: &mut Builder, x: Value, threshold: f64) -> Lowered<Value> {
+    let limit = b.like(x, threshold)?;
+    let is_above = b.binary("Greater", x, limit)?;
+    let dtype = b.dtype(x)?;
+    let is_above = b.cast(is_above, dtype)?;
+    b.mul(x, is_above)
+}
+
+/// x from the threshold up to the most, `negative_slope * (x - threshold)` below the threshold.
+fn lower_relu(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
+    let x = c.x()?;
+    let slope = activations::number(&c.config, &["negative_slope"], 0.0);
+    let threshold = activations::number(&c.config, &["threshold"], 0.0);
+    let most = c.config.number("max_value");
+    one(relu_of(c, x, slope, threshold, most)?)
+}
+
+/// Keras' `relu` with all its options.
+pub(crate) fn relu_of(
+    b: &mut Builder,
+    x: Value,
+    slope: f64,
+    threshold: f64,
+    most: Option<f64>,
+) -> Lowered<Value> {
+    if slope != 0.0 && threshold == 0.0 && most.is_none() {
+        return activations::leaky_relu(b, x, slope);
+    }
+    let mut y = match threshold {
+        0.0 => b.unary("Relu", x)?,
+        _ => above(b, x, threshold)?,
+    };
+    if let Some(most) = most {
+        y = b.clip(y, 0.0, most)?;
+    }
+    if slope != 0.0 {
+        let below = b.unary("Neg", x)?;
+        let below = b.shift(below, threshold)?;
+        let below = b.unary("Relu", below)?;
+        let below = b.scale(below, slope)?;
+        y = b.sub(y, below)?;
+    }
+    Ok(y)
+}
+
+fn lower_prelu(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
+    let (x, alpha) = (c.x()?, c.weight("alpha")?);
+    let positive = c.unary("Relu", x)?;
+    let negative = c.unary("Neg", x)?;
+    let negative = c.unary("Relu", negative)?;
+    let negative = c.mul(alpha, negative)?;
+    one(c.sub(positive, negative)?)
+}
+
+/// What is masked gets a large negative number, and so no part of the sum.
+fn lower_softmax(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
+    let axes = c.config.ints("axis").unwrap_or_else(|| vec![-1]);
+    let mut x = c.x()?;
+    let mask = c.arguments.named("mask").and_then(|mask| mask.tensors().first().copied());
+    if let Some(mask) = mask.map(|mask| mask.value).or_else(|| c.mask()) {
+        x = masked(c, x, mask)?;
+    }
+    one(activations::softmax(c, x, &axes)?)
+}
+
+/// `x` with a large negative number added where the mask is false.
+pub(crate) fn masked(b: &mut Builder, x: Value, mask: Value) -> Lowered<Value> {
+    let dtype = b.dtype(x)?;
+    let mask = b.cast(mask, dtype)?;
+    let one = b.like(x, 1.0)?;
+    let hidden = b.sub(one, mask)?;
+    // Keras: the lowest half for halves, -1e9 for the others.
+    let low = if dtype == DType::Float16 { -65_504.0 / 2.0 } else { -1e9 };
+    let hidden = b.scale(hidden, low)?;
+    b.add(x, hidden)
+}
 
 // TensorFlow.js reads `max_value` only and computes other values without a word.
 fn relu(config: &Config<'_>) -> Result<(), String> {

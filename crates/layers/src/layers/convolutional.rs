@@ -2,8 +2,11 @@
 
 use crate::Config;
 use crate::def::{LayerDef, Shape, Tfjs, Variable};
-use crate::layers::shapes::{is_channels_first, map_dim, map_spatial, one, windows};
+use crate::layers::core::floating;
+use crate::layers::shapes::{Window, is_channels_first, map_dim, map_spatial, one, windows};
 use crate::layers::weights::{kernel_and_bias, switched};
+use crate::lower::convolve::{self, Sliding, channels_back, channels_last};
+use crate::lower::{Call, Lowered, Tensor, Value, one as only};
 
 const CONV: LayerDef = LayerDef { variables: kernel_and_bias, ..LayerDef::SHAPE_KEEPING };
 const DEPTHWISE: LayerDef = LayerDef {
@@ -27,6 +30,7 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         class_name: "Conv1D",
         aliases: &["Convolution1D"],
         output_shapes: |config, inputs| convolved(config, inputs, 1),
+        lower: Some(|c| lower_conv(c, 1)),
         tfjs: Tfjs::Checks(conv1d_check),
         ..CONV
     },
@@ -34,6 +38,7 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         class_name: "Conv2D",
         aliases: &["Convolution2D"],
         output_shapes: |config, inputs| convolved(config, inputs, 2),
+        lower: Some(|c| lower_conv(c, 2)),
         tfjs: Tfjs::ChecksInputs(|config, inputs| conv_check(config, inputs, 2)),
         ..CONV
     },
@@ -41,6 +46,7 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         class_name: "Conv3D",
         aliases: &["Convolution3D"],
         output_shapes: |config, inputs| convolved(config, inputs, 3),
+        lower: Some(|c| lower_conv(c, 3)),
         tfjs: Tfjs::ChecksInputs(|config, inputs| conv_check(config, inputs, 3)),
         ..CONV
     },
@@ -48,6 +54,7 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         class_name: "Conv1DTranspose",
         aliases: &["Convolution1DTranspose"],
         output_shapes: |config, inputs| spread(config, inputs, 1),
+        lower: Some(|c| lower_transpose(c, 1)),
         tfjs: Tfjs::Unknown,
         ..CONV
     },
@@ -55,6 +62,7 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         class_name: "Conv2DTranspose",
         aliases: &["Convolution2DTranspose"],
         output_shapes: |config, inputs| spread(config, inputs, 2),
+        lower: Some(|c| lower_transpose(c, 2)),
         tfjs: Tfjs::Checks(transpose_check),
         ..CONV
     },
@@ -62,18 +70,21 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         class_name: "Conv3DTranspose",
         aliases: &["Convolution3DTranspose"],
         output_shapes: |config, inputs| spread(config, inputs, 3),
+        lower: Some(|c| lower_transpose(c, 3)),
         tfjs: Tfjs::Checks(transpose_check),
         ..CONV
     },
     LayerDef {
         class_name: "DepthwiseConv1D",
         output_shapes: |config, inputs| depthwise(config, inputs, 1),
+        lower: Some(|c| lower_depthwise(c, 1)),
         tfjs: Tfjs::Unknown,
         ..DEPTHWISE
     },
     LayerDef {
         class_name: "DepthwiseConv2D",
         output_shapes: |config, inputs| depthwise(config, inputs, 2),
+        lower: Some(|c| lower_depthwise(c, 2)),
         tfjs: Tfjs::Checks(no_dilation),
         ..DEPTHWISE
     },
@@ -81,6 +92,7 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         class_name: "SeparableConv1D",
         aliases: &["SeparableConvolution1D"],
         output_shapes: |config, inputs| convolved(config, inputs, 1),
+        lower: Some(|c| lower_separable(c, 1)),
         tfjs: Tfjs::Unknown,
         ..SEPARABLE
     },
@@ -88,10 +100,70 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         class_name: "SeparableConv2D",
         aliases: &["SeparableConvolution2D"],
         output_shapes: |config, inputs| convolved(config, inputs, 2),
+        lower: Some(|c| lower_separable(c, 2)),
         tfjs: Tfjs::Checks(separable_check),
         ..SEPARABLE
     },
 ];
+
+/// The bias, the activation, and the channels where the config has them.
+pub(crate) fn finished(c: &mut Call<'_, '_>, y: Value, spatial: usize) -> Lowered<Vec<Tensor>> {
+    let mut y = y;
+    if c.flag("use_bias", true) {
+        let bias = c.weight("bias")?;
+        y = c.bias_add(y, bias)?;
+    }
+    // The activation sees the layout of the config: `softmax` takes the last axis of that.
+    let y = channels_back(c, y, spatial)?;
+    only(c.activation("activation", y)?)
+}
+
+fn lower_conv(c: &mut Call<'_, '_>, spatial: usize) -> Lowered<Vec<Tensor>> {
+    let sliding = Sliding::of(c, "kernel_size", spatial)?;
+    let x = floating(c)?;
+    let x = channels_last(c, x, spatial)?;
+    let kernel = c.weight("kernel")?;
+    let y = convolve::conv(c, x, kernel, &sliding)?;
+    finished(c, y, spatial)
+}
+
+fn lower_depthwise(c: &mut Call<'_, '_>, spatial: usize) -> Lowered<Vec<Tensor>> {
+    let sliding = Sliding::of(c, "kernel_size", spatial)?;
+    let x = floating(c)?;
+    let x = channels_last(c, x, spatial)?;
+    let kernel = c.weight("depthwise_kernel")?;
+    let y = convolve::depthwise(c, x, kernel, &sliding)?;
+    finished(c, y, spatial)
+}
+
+fn lower_separable(c: &mut Call<'_, '_>, spatial: usize) -> Lowered<Vec<Tensor>> {
+    let sliding = Sliding::of(c, "kernel_size", spatial)?;
+    let x = floating(c)?;
+    let x = channels_last(c, x, spatial)?;
+    let kernel = c.weight("depthwise_kernel")?;
+    let y = convolve::depthwise(c, x, kernel, &sliding)?;
+    let point = Window { size: 1, stride: 1, dilation: 1 };
+    let pointwise = Sliding { windows: vec![point; spatial], padding: "VALID", is_causal: false };
+    let kernel = c.weight("pointwise_kernel")?;
+    let y = convolve::conv(c, y, kernel, &pointwise)?;
+    finished(c, y, spatial)
+}
+
+fn lower_transpose(c: &mut Call<'_, '_>, spatial: usize) -> Lowered<Vec<Tensor>> {
+    let sliding = Sliding::of(c, "kernel_size", spatial)?;
+    let extra = match c.config.get("output_padding") {
+        Some(_) => {
+            let extra = c.config.sizes("output_padding", spatial);
+            Some(extra.ok_or("output_padding is broken")?)
+        }
+        None => None,
+    };
+    let x = floating(c)?;
+    let x = channels_last(c, x, spatial)?;
+    let kernel = c.weight("kernel")?;
+    let y = convolve::conv_transpose(c, x, kernel, &sliding, extra.as_deref())?;
+    finished(c, y, spatial)
+}
 
 /// Output of a convolution with `filters` and `kernel_size` over `spatial` axes.
 pub(crate) fn convolved(

@@ -1,9 +1,12 @@
 //! `InputLayer`, `Dense` and the other layers of `keras.layers.core`.
 
+use tensorferry_tensor::DType;
+
 use crate::Config;
 use crate::def::{LayerDef, Shape, Tfjs, Variable};
-use crate::layers::shapes::{Dim, one};
+use crate::layers::shapes::{self, Dim};
 use crate::layers::weights::{kernel_and_bias, named, quantization};
+use crate::lower::{Call, Lowered, Masks, Size, Tensor, Value, one};
 
 const UNKNOWN: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEPING };
 /// Its config or its assets hold a program, which is never run nor loaded.
@@ -13,7 +16,9 @@ const PROGRAM: LayerDef = LayerDef { output_shapes: |_, _| None, holds_program: 
 pub(crate) const LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "InputLayer",
-        output_shapes: |config, _| one(input_shape(config)?),
+        lower: Some(|c| one(c.x()?)),
+        masks: Masks::Passes,
+        output_shapes: |config, _| shapes::one(input_shape(config)?),
         tfjs: Tfjs::Checks(input_check),
         ..LayerDef::SHAPE_KEEPING
     },
@@ -23,20 +28,25 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         output_shapes: |config, inputs| {
             let mut shape = inputs.first()?.clone();
             *shape.last_mut()? = Some(config.size("units")?);
-            one(shape)
+            shapes::one(shape)
         },
+        lower: Some(lower_dense),
+        masks: Masks::Passes,
         ..LayerDef::SHAPE_KEEPING
     },
     LayerDef {
         class_name: "EinsumDense",
         variables: |config| named(config, "kernel", config.get("bias_axes").is_some()),
         output_shapes: einsum,
+        lower: Some(lower_einsum_dense),
         ..UNKNOWN
     },
     LayerDef {
         class_name: "Embedding",
         variables: |config| named(config, "embeddings", false),
         output_shapes: embedded,
+        lower: Some(lower_embedding),
+        masks: Masks::Own,
         ..LayerDef::SHAPE_KEEPING
     },
     LayerDef {
@@ -54,10 +64,17 @@ pub(crate) const LAYERS: &[LayerDef] = &[
             variables
         },
         output_shapes: embedded,
+        lower: Some(lower_reversible_embedding),
+        masks: Masks::Own,
         ..UNKNOWN
     },
-    LayerDef { class_name: "Masking", ..LayerDef::SHAPE_KEEPING },
-    LayerDef { class_name: "Identity", ..UNKNOWN },
+    LayerDef {
+        class_name: "Masking",
+        lower: Some(lower_masking),
+        masks: Masks::Own,
+        ..LayerDef::SHAPE_KEEPING
+    },
+    LayerDef { class_name: "Identity", tfjs: Tfjs::Unknown, ..LayerDef::INFERENCE_IDENTITY },
     LayerDef { class_name: "Lambda", ..PROGRAM },
     LayerDef { class_name: "TFOpLambda", ..PROGRAM },
     LayerDef { class_name: "SlicingOpLambda", ..PROGRAM },
@@ -76,11 +93,167 @@ pub(crate) const LAYERS: &[LayerDef] = &[
             variables
         },
         output_shapes: |config, inputs| {
-            one(vec![*inputs.first()?.first()?, Some(config.size("output_dim")?)])
+            shapes::one(vec![*inputs.first()?.first()?, Some(config.size("output_dim")?)])
         },
+        lower: Some(lower_fourier_features),
         ..UNKNOWN
     },
 ];
+
+/// The kernel, with what LoRA and quantization keep beside it.
+fn kernel(c: &mut Call<'_, '_>, name: &str) -> Lowered<Value> {
+    match quantization(&c.config) {
+        // Float8 scales only matter to training and to hardware that has such numbers.
+        None | Some("float8") => {}
+        Some("int8") => return dequantized(c, name),
+        Some(mode) => return Err(format!("weights quantized to {mode} are not read")),
+    }
+    let weight = c.weight(name)?;
+    let (a, b) = (format!("lora_{name}_a"), format!("lora_{name}_b"));
+    if !c.has_weight(&a) {
+        return Ok(weight);
+    }
+    let rank = c.config.number("lora_rank").filter(|rank| *rank > 0.0).unwrap_or(1.0);
+    let alpha = c.config.number("lora_alpha").unwrap_or(rank);
+    let (a, b) = (c.weight(&a)?, c.weight(&b)?);
+    let update = c.batch_mat_mul((a, false), (b, false))?;
+    let update = c.scale(update, alpha / rank)?;
+    c.add(weight, update)
+}
+
+/// Keras 3 stores `round(weight * scale)`.
+fn dequantized(c: &mut Call<'_, '_>, name: &str) -> Lowered<Value> {
+    let dtype = c.compute_dtype();
+    let weight = c.weight(name)?;
+    let weight = c.cast(weight, dtype)?;
+    let mut scale = c.weight(&format!("{name}_scale"))?;
+    while c.rank(scale)? < c.rank(weight)? {
+        // A scale per row (embeddings) has no axis for the columns, one per column broadcasts.
+        let at = if name == "embeddings" { -1 } else { 0 };
+        scale = c.expand(scale, at)?;
+    }
+    c.div(weight, scale)
+}
+
+/// `x kernel + bias` over the last axis.
+fn lower_dense(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
+    let x = floating(c)?;
+    let kernel = kernel(c, "kernel")?;
+    let units = c.known_dim(kernel, 1)?;
+    let rank = c.rank(x)?;
+    let mut y = if rank <= 2 {
+        c.mat_mul(x, kernel)?
+    } else {
+        let mut sizes = c.sizes(x)?;
+        let flat = c.product(sizes.get(..rank - 1).unwrap_or_default())?;
+        let last = sizes.pop().ok_or("a scalar has no last axis")?;
+        let rows = c.reshape(x, &[flat, last])?;
+        let rows = c.mat_mul(rows, kernel)?;
+        sizes.push(Size::Known(units));
+        c.reshape(rows, &sizes)?
+    };
+    if c.flag("use_bias", true) {
+        let bias = c.weight("bias")?;
+        y = c.bias_add(y, bias)?;
+    }
+    one(c.activation("activation", y)?)
+}
+
+/// The first input in the type that the layer computes in.
+pub(crate) fn floating(c: &mut Call<'_, '_>) -> Lowered<Value> {
+    let (x, dtype) = (c.x()?, c.compute_dtype());
+    c.cast(x, dtype)
+}
+
+fn lower_einsum_dense(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
+    let x = floating(c)?;
+    let kernel = kernel(c, "kernel")?;
+    let equation = c.config.text("equation").ok_or("its equation is missing")?.replace(' ', "");
+    let mut y = c.einsum(&equation, &[x, kernel])?;
+    if c.config.get("bias_axes").is_some() {
+        let bias = c.weight("bias")?;
+        y = c.add(y, bias)?;
+    }
+    one(c.activation("activation", y)?)
+}
+
+/// Rows of the table. Keras 3 counts negative indices from the end.
+fn lower_embedding(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
+    let x = c.x()?;
+    let table = kernel(c, "embeddings")?;
+    let is_index = matches!(c.dtype(x)?, DType::Int32 | DType::Int64);
+    let mut indices = if is_index { x } else { c.cast(x, DType::Int32)? };
+    if c.is_keras3() {
+        let zero = c.like(indices, 0.0)?;
+        let n = c.known_dim(table, 0)?;
+        let is_negative = c.binary("Less", indices, zero)?;
+        let from_end = c.shift(indices, n as f64)?;
+        indices = c.select(is_negative, from_end, indices)?;
+    }
+    let value = c.gather(table, indices, 0)?;
+    let mut mask = None;
+    if c.flag("mask_zero", false) {
+        let zero = c.like(x, 0.0)?;
+        mask = Some(c.binary("NotEqual", x, zero)?);
+    }
+    Ok(vec![Tensor { value, mask }])
+}
+
+/// Rows of the table, or with `reverse=True` products with all rows.
+fn lower_reversible_embedding(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
+    let reverse = c.arguments.get(1, "reverse").and_then(|reverse| reverse.plain().cloned());
+    if reverse != Some(serde_json::Value::Bool(true)) {
+        return lower_embedding(c);
+    }
+    let x = floating(c)?;
+    let table = match c.flag("tie_weights", true) {
+        true => {
+            let table = kernel(c, "embeddings")?;
+            c.transpose(table, &[1, 0])?
+        }
+        false => c.weight("reverse_embeddings")?,
+    };
+    let mut y = c.batch_mat_mul((x, false), (table, false))?;
+    if let Some(cap) = c.config.number("logits_soft_cap") {
+        y = c.scale(y, cap.recip())?;
+        y = c.unary("Tanh", y)?;
+        y = c.scale(y, cap)?;
+    }
+    one(y)
+}
+
+/// Steps that are the mask value in all features are 0 and masked.
+fn lower_masking(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
+    let x = c.x()?;
+    let masked = c.config.number("mask_value").unwrap_or(0.0);
+    let last = c.axis(x, -1)?;
+    let masked = c.like(x, masked)?;
+    let is_other = c.binary("NotEqual", x, masked)?;
+    let is_kept = c.reduce("Any", is_other, &[last], true)?;
+    let value = if c.is_keras3() {
+        let zero = c.like(x, 0.0)?;
+        c.select(is_kept, x, zero)?
+    } else {
+        let dtype = c.dtype(x)?;
+        let factor = c.cast(is_kept, dtype)?;
+        c.mul(x, factor)?
+    };
+    let mask = c.squeeze(is_kept, -1)?;
+    Ok(vec![Tensor { value, mask: Some(mask) }])
+}
+
+/// cos(x (kernel / scale) + bias), as Keras 2's experimental layer has it.
+fn lower_fourier_features(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
+    let x = floating(c)?;
+    let (kernel, scale) = (c.weight("unscaled_kernel")?, c.weight("kernel_scale")?);
+    let one_ = c.like(scale, 1.0)?;
+    let scale = c.div(one_, scale)?;
+    let kernel = c.mul(scale, kernel)?;
+    let y = c.mat_mul(x, kernel)?;
+    let bias = c.weight("bias")?;
+    let y = c.bias_add(y, bias)?;
+    one(c.unary("Cos", y)?)
+}
 
 /// What an `InputLayer` (or, in a `Sequential` of Keras 2, any first layer) says of its shape, the
 /// batch included.
@@ -113,7 +286,7 @@ fn embedded(config: &Config<'_>, inputs: &[Shape]) -> Option<Vec<Shape>> {
         }
     }
     shape.push(Some(config.size("output_dim")?));
-    one(shape)
+    shapes::one(shape)
 }
 
 /// The output of `equation`, such as `abc,cd->abd`; letters of the input keep their dims, the
@@ -152,7 +325,7 @@ fn einsum(config: &Config<'_>, inputs: &[Shape]) -> Option<Vec<Shape>> {
         let known = from_given.copied().flatten();
         shape.push(known.or(dim_of(letter).flatten()));
     }
-    one(shape)
+    shapes::one(shape)
 }
 
 const ELLIPSIS: char = '.';

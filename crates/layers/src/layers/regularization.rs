@@ -5,16 +5,16 @@
 
 use crate::def::{LayerDef, Tfjs};
 
-const TRAINING_ONLY: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEPING };
+const TRAINING_ONLY: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..LayerDef::INFERENCE_IDENTITY };
 
 /// The family's definitions.
 pub(crate) const LAYERS: &[LayerDef] = &[
-    LayerDef { class_name: "Dropout", ..LayerDef::SHAPE_KEEPING },
-    LayerDef { class_name: "SpatialDropout1D", ..LayerDef::SHAPE_KEEPING },
+    LayerDef { class_name: "Dropout", ..LayerDef::INFERENCE_IDENTITY },
+    LayerDef { class_name: "SpatialDropout1D", ..LayerDef::INFERENCE_IDENTITY },
     LayerDef { class_name: "SpatialDropout2D", ..TRAINING_ONLY },
     LayerDef { class_name: "SpatialDropout3D", ..TRAINING_ONLY },
-    LayerDef { class_name: "GaussianDropout", ..LayerDef::SHAPE_KEEPING },
-    LayerDef { class_name: "GaussianNoise", ..LayerDef::SHAPE_KEEPING },
-    LayerDef { class_name: "AlphaDropout", ..LayerDef::SHAPE_KEEPING },
+    LayerDef { class_name: "GaussianDropout", ..LayerDef::INFERENCE_IDENTITY },
+    LayerDef { class_name: "GaussianNoise", ..LayerDef::INFERENCE_IDENTITY },
+    LayerDef { class_name: "AlphaDropout", ..LayerDef::INFERENCE_IDENTITY },
     LayerDef { class_name: "ActivityRegularization", ..TRAINING_ONLY },
 ];

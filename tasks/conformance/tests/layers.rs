@@ -1,0 +1,331 @@
+//! Keras models, lowered to ops, run by our engine and compared with what Keras predicted.
+//!
+//! `docs/layers.md` is written from what this test finds; `BLESS=1` rewrites it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::Path;
+use std::{env, fs};
+
+use bytes::Bytes;
+use serde_json::Value as Json;
+use tensorferry_conformance::fixtures::repository;
+use tensorferry_conformance::layers_model::files_of;
+use tensorferry_conformance::manifest::{ArrayRef, Call, Tolerance, cases};
+use tensorferry_conformance::npy::{Array, io_of};
+use tensorferry_front::{ReadOptions, Source, read};
+use tensorferry_ir::{Attr, Node, parse_model, verify};
+use tensorferry_layers::lower::SIGNATURE;
+use tensorferry_layers::{LayersModel, LowerOptions, all, find, lower};
+use tensorferry_ops::{ALL, NoContext};
+use tensorferry_runtime::{Limits, Program, State};
+use tensorferry_store::MemoryStore;
+use tensorferry_tensor::{DType, DenseTensor};
+
+/// So many models agree with Keras; more is better, fewer is a mistake.
+const AGREEING_MIN: usize = 504;
+
+/// A model and what Keras predicted with it.
+struct Subject {
+    name: String,
+    store: MemoryStore,
+    calls: Vec<Recorded>,
+    tolerance: Option<Tolerance>,
+}
+
+/// One call: inputs and outputs by name.
+struct Recorded {
+    inputs: Vec<(String, DenseTensor)>,
+    outputs: Vec<(String, DenseTensor)>,
+}
+
+/// What became of one model.
+enum Outcome {
+    Agrees,
+    /// A layer or an op of it is not there yet.
+    Lacks(String),
+    Differs(String),
+    /// It has no Keras layers, or none is to be run.
+    NoModel,
+}
+
+/// Each Keras file of the fixtures once, and the layers models that the reference made of them.
+fn subjects() -> Vec<Subject> {
+    let mut seen = BTreeSet::new();
+    let mut subjects = Vec::new();
+    for case in cases() {
+        let (Some(model), Some(artifact)) = (&case.model, &case.artifact) else { continue };
+        if case.no_io {
+            continue;
+        }
+        let arrays = io_of(model);
+        let calls: Vec<Recorded> =
+            case.calls().iter().map(|call| recorded(call, &arrays)).collect();
+        if calls.is_empty() {
+            continue;
+        }
+        let mut add = |name: String, path: &Path| {
+            if path.exists() && seen.insert(name.clone()) {
+                let (store, calls) = (store_of(path), calls.iter().map(Recorded::copy).collect());
+                subjects.push(Subject { name, store, calls, tolerance: case.tolerance });
+            }
+        };
+        // TensorFlow.js' files are inputs of later cases; they come from goldens below.
+        let is_keras = case.input_format.as_deref().is_some_and(|f| f.starts_with("keras"));
+        if let Some(path) = case.input_path().filter(|_| is_keras) {
+            add(format!("{model}.{artifact}"), &path);
+        }
+        let is_layers = case.output_format.as_deref() == Some("tfjs_layers_model");
+        if is_layers && !case.quantized && case.reference.status == "success" {
+            add(case.id.clone(), &case.golden());
+        }
+    }
+    subjects
+}
+
+impl Recorded {
+    fn copy(&self) -> Self {
+        Self { inputs: self.inputs.clone(), outputs: self.outputs.clone() }
+    }
+}
+
+fn recorded(call: &Call, arrays: &BTreeMap<String, Array>) -> Recorded {
+    let all = |list: &[ArrayRef]| -> Vec<(String, DenseTensor)> {
+        list.iter().map(|array| (array.name.clone(), tensor(array, arrays))).collect()
+    };
+    Recorded { inputs: all(&call.inputs), outputs: all(&call.outputs) }
+}
+
+fn tensor(array: &ArrayRef, arrays: &BTreeMap<String, Array>) -> DenseTensor {
+    let dtype = DType::from_name(&array.dtype).expect("a dtype of TensorFlow");
+    match (&array.key, &array.values) {
+        (Some(key), _) => {
+            let data = arrays[key].data.clone();
+            DenseTensor::from_bytes(dtype, &array.shape, data).expect("bytes of the shape")
+        }
+        (None, Some(values)) => {
+            let words: Vec<Bytes> = values.iter().map(|word| word.clone().into()).collect();
+            DenseTensor::new(&array.shape, words)
+        }
+        _ => DenseTensor::zeros(dtype, &array.shape).expect("a small tensor"),
+    }
+}
+
+/// A file or a folder in memory.
+fn store_of(path: &Path) -> MemoryStore {
+    let name = path.file_name().expect("a model has a name").to_string_lossy().into_owned();
+    if path.is_file() {
+        return MemoryStore::file(name, fs::read(path).expect("the fixture is there"));
+    }
+    let files = files_of(path);
+    let is_tfjs = files.contains_key("model.json");
+    let empty = MemoryStore::folder(name);
+    let store = files.into_iter().fold(empty, |store, (name, bytes)| store.with(name, bytes));
+    if is_tfjs { store.pointing_at("model.json") } else { store }
+}
+
+fn load(store: &MemoryStore) -> Result<Option<LayersModel>, String> {
+    let (source, _) = read(store, &ReadOptions::default()).map_err(|p| p.to_string())?;
+    match source {
+        Source::Layers(model) => Ok(Some(*model)),
+        Source::Tfjs(model) => {
+            let (model, _) = model.to_layers().map_err(|problems| problems.to_string())?;
+            Ok(Some(model))
+        }
+        Source::Weights(_) | Source::SavedModel => Ok(None),
+    }
+}
+
+/// As Keras casts what it is fed to the type of the input.
+fn cast(tensor: &DenseTensor, to: DType) -> DenseTensor {
+    if tensor.dtype() == to || tensor.dtype() == DType::String {
+        return tensor.clone();
+    }
+    let node = Node::new("cast", "Cast").attr("DstT", Attr::Type(to.into()));
+    let node = node.inputs(&[tensorferry_ir::NodeId(0).into()]);
+    let cast = ALL.instance(&node).expect("`Cast` takes one input");
+    let cast = cast.eval(vec![tensor.clone().into()], &mut NoContext::default());
+    cast.expect("numbers can be cast")[0].tensor().expect("a tensor").clone()
+}
+
+fn run_call(
+    subject: &Subject,
+    program: &Program,
+    state: &mut State,
+    call: &Recorded,
+) -> Result<(), String> {
+    let known = program.inputs();
+    let mut inputs = BTreeMap::new();
+    if known.len() != call.inputs.len() {
+        return Err(format!("it has {} inputs, not {}", known.len(), call.inputs.len()));
+    }
+    for (i, input) in known.iter().enumerate() {
+        let by_name = call.inputs.iter().find(|(name, _)| *name == input.name);
+        let (_, tensor) = by_name.unwrap_or(&call.inputs[i]);
+        let tensor = input.ty.dtype().map_or_else(|| tensor.clone(), |dtype| cast(tensor, dtype));
+        inputs.insert(input.name.clone(), tensor);
+    }
+    let outputs = program.run(state, &inputs).map_err(|error| error.to_string())?;
+    if outputs.len() != call.outputs.len() {
+        return Err(format!("it has {} outputs, not {}", outputs.len(), call.outputs.len()));
+    }
+    let has_names = call
+        .outputs
+        .iter()
+        .all(|(name, _)| program.outputs().iter().filter(|o| o.name == *name).count() == 1);
+    for (i, (name, expected)) in call.outputs.iter().enumerate() {
+        let named = program.outputs().iter().position(|o| o.name == *name);
+        let place = named.filter(|_| has_names).unwrap_or(i);
+        let found = outputs[place].tensor().ok_or("an output is no tensor")?;
+        if let Some(difference) = compare(subject.tolerance, expected, found) {
+            return Err(format!("{name}: {difference}"));
+        }
+    }
+    Ok(())
+}
+
+/// The first difference from Keras' outputs.
+fn compare(
+    tolerance: Option<Tolerance>,
+    expected: &DenseTensor,
+    found: &DenseTensor,
+) -> Option<String> {
+    if found.shape() != expected.shape() {
+        return Some(format!("shape {:?} instead of {:?}", found.shape(), expected.shape()));
+    }
+    let (Some(a), Some(b)) = (found.to_f64(), expected.to_f64()) else {
+        return (found != expected).then(|| format!("{found:?} instead of {expected:?}"));
+    };
+    // The oracle's judgement where it has one; else what summing in another order may change.
+    let is_half = tolerance.is_some_and(|t| t.rtol >= 0.01);
+    let (rtol, atol) = if is_half { (1e-2, 1e-3) } else { (1e-5, 1e-5) };
+    let is_exact = !expected.dtype().is_float();
+    let (rtol, atol) = if is_exact { (0.0, 0.0) } else { (rtol, atol) };
+    let close = |(x, y): (&f64, &f64)| {
+        x == y || (x.is_nan() && y.is_nan()) || (x - y).abs() <= atol + rtol * y.abs()
+    };
+    let at = a.iter().zip(&b).position(|pair| !close(pair))?;
+    Some(format!("element {at} is {} instead of {}", a[at], b[at]))
+}
+
+fn run(subject: &Subject) -> (BTreeSet<&'static str>, Outcome) {
+    let model = match load(&subject.store) {
+        Ok(Some(model)) => model,
+        Ok(None) => return (BTreeSet::new(), Outcome::NoModel),
+        Err(what) => return (BTreeSet::new(), Outcome::Lacks(what)),
+    };
+    let classes = classes_of(&model.topology);
+    let lowered = match lower(&model, &LowerOptions::default()) {
+        Ok(lowered) => lowered,
+        Err(problems) => return (classes, Outcome::Lacks(problems.to_string())),
+    };
+    let run = || -> Result<(), String> {
+        if let Some(defect) = verify(&lowered, &ALL).first() {
+            return Err(defect.to_string());
+        }
+        let text = lowered.to_string();
+        let again = parse_model(&text).map_err(|error| format!("{error}"))?;
+        if again.to_string() != text {
+            return Err("the text form is not read back".to_owned());
+        }
+        let program = Program::new(&lowered, SIGNATURE, &ALL, Limits::default())
+            .map_err(|error| error.to_string())?;
+        let mut state = State::default();
+        subject.calls.iter().try_for_each(|call| run_call(subject, &program, &mut state, call))
+    };
+    match run() {
+        Ok(()) => (classes, Outcome::Agrees),
+        Err(what) => (classes, Outcome::Differs(what)),
+    }
+}
+
+/// The layer classes of a model, those inside others too.
+fn classes_of(topology: &Json) -> BTreeSet<&'static str> {
+    let mut classes = BTreeSet::new();
+    let mut open = vec![topology];
+    while let Some(value) = open.pop() {
+        match value {
+            Json::Array(items) => open.extend(items),
+            Json::Object(members) => {
+                let class = members.get("class_name").and_then(Json::as_str).and_then(find);
+                let is_layer = members.get("config").is_some_and(|c| c.get("name").is_some());
+                classes.extend(class.filter(|_| is_layer).map(|def| def.class_name));
+                open.extend(members.values());
+            }
+            _ => {}
+        }
+    }
+    classes
+}
+
+#[test]
+fn keras_models_compute_what_keras_computes() {
+    let only = env::var("ONLY").ok();
+    let (mut n_agreeing, mut n) = (0, 0);
+    let (mut differing, mut lacking) = (Vec::new(), Vec::new());
+    let mut agreeing = BTreeMap::<&str, usize>::new();
+    for subject in subjects() {
+        if only.as_ref().is_some_and(|only| !subject.name.contains(only.as_str())) {
+            continue;
+        }
+        let (classes, outcome) = run(&subject);
+        n += 1;
+        match outcome {
+            Outcome::Agrees => {
+                n_agreeing += 1;
+                classes.into_iter().for_each(|class| *agreeing.entry(class).or_default() += 1);
+            }
+            Outcome::Lacks(what) => lacking.push(format!("{}: {what}", subject.name)),
+            Outcome::Differs(what) => differing.push(format!("{}: {what}", subject.name)),
+            Outcome::NoModel => n -= 1,
+        }
+    }
+    if env::var_os("VERBOSE").is_some() {
+        println!("{n_agreeing} agree\n\n{}\n\n{}", lacking.join("\n"), differing.join("\n"));
+    }
+    if only.is_some() {
+        return;
+    }
+    scoreboard(n_agreeing, n, &agreeing, &lacking, &differing);
+    assert!(n_agreeing >= AGREEING_MIN, "only {n_agreeing} agree:\n{}", differing.join("\n"));
+}
+
+fn scoreboard(
+    n_agreeing: usize,
+    n: usize,
+    agreeing: &BTreeMap<&str, usize>,
+    lacking: &[String],
+    differing: &[String],
+) {
+    let n_lowered = all().filter(|def| def.lower.is_some()).count();
+    let mut text = format!(
+        "# Layers\n\nWritten by `tasks/conformance/tests/layers.rs`; run it with `BLESS=1`.\n\n\
+         {n_lowered} of {} layer classes lower to ops. {n_agreeing} of {n} models that Keras ran \
+         agree.\n\n*models*: in how many agreeing models the layer is.\n\n\
+         | layer | lowers | models |\n| --- | --- | --- |\n",
+        all().count(),
+    );
+    for def in all() {
+        let lowers = match def.lower {
+            Some(_) => "yes",
+            None if def.holds_program => "never: it holds a program",
+            None => "",
+        };
+        let n = agreeing.get(def.class_name).copied().unwrap_or(0);
+        writeln!(text, "| `{}` | {lowers} | {n} |", def.class_name).expect("it takes all text");
+    }
+    for (title, lines) in
+        [("Models that are refused", lacking), ("Models that do not agree", differing)]
+    {
+        write!(text, "\n## {title}\n\n").expect("a string takes all text");
+        for line in lines {
+            writeln!(text, "- {}", line.replace('\n', " ")).expect("a string takes all text");
+        }
+    }
+    let file = repository().join("docs/layers.md");
+    if env::var_os("BLESS").is_some() {
+        fs::write(&file, &text).expect("docs/layers.md can be written");
+    }
+    let found = fs::read_to_string(&file).unwrap_or_default();
+    assert!(found == text, "docs/layers.md is out of date; run this test with `BLESS=1`");
+}
