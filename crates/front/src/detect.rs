@@ -43,11 +43,14 @@ fn detect_file(store: &dyn Store, name: &str) -> Result<Format, Problem> {
     let blob = store.open(name).map_err(|e| errors::store(&e))?;
     let head = blob.read(0..HEAD.min(blob.byte_len())).map_err(|e| errors::io(name, "", &e))?;
     let lower = name.to_ascii_lowercase();
-    if is_hdf5(&blob, &head) {
-        return Ok(Format::Hdf5(name.to_owned()));
-    }
-    if head.starts_with(b"PK\x03\x04") && !holds(&head, b"data.pkl") {
+    // Archives first: the HDF5 file that a `.keras` file holds may begin where one with a user block
+    // would.
+    let is_archive = head.starts_with(b"PK\x03\x04");
+    if is_archive && !holds(&head, b"data.pkl") {
         return Ok(Format::Keras(name.to_owned()));
+    }
+    if !is_archive && is_hdf5(&blob, &head) {
+        return Ok(Format::Hdf5(name.to_owned()));
     }
     if head.starts_with(&[0x1f, 0x8b]) {
         return Ok(Format::TarGz(name.to_owned()));
@@ -195,9 +198,12 @@ mod tests {
     fn bytes_say_what_a_file_is() {
         let mut user_block = vec![0; 512];
         user_block.extend_from_slice(b"\x89HDF\r\n\x1a\n rest");
+        let mut archive = user_block.clone();
+        archive.splice(..4, *b"PK\x03\x04");
         let cases: Vec<(&str, Vec<u8>, Format)> = vec![
             ("m", b"\x89HDF\r\n\x1a\n".to_vec(), Format::Hdf5("m".into())),
             ("m", user_block, Format::Hdf5("m".into())),
+            ("m", archive, Format::Keras("m".into())),
             ("m.h5", b"PK\x03\x04..".to_vec(), Format::Keras("m.h5".into())),
             ("x", b"  {\"format\":".to_vec(), Format::Tfjs("x".into())),
             ("saved_model.pb", vec![8, 1], Format::SavedModel("saved_model.pb".into())),
