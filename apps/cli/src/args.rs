@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use tensorferry::{InputFormat, OutputFormat};
 
+use crate::engine_args::{BenchArgs, RunArgs, VerifyArgs};
+
 /// Converts TensorFlow and Keras models for the web, without TensorFlow.
 #[derive(Debug, Parser)]
 #[command(
@@ -61,6 +63,17 @@ pub(crate) enum Command {
     Convert(Box<ConvertArgs>),
     /// Show what is inside a model
     Inspect(InspectArgs),
+    /// Run a model on arrays
+    ///
+    /// Graph models of TensorFlow.js run as they are, anything else as what it converts to.
+    /// Numbers are TensorFlow's: no TensorFlow is needed.
+    Run(Box<RunArgs>),
+    /// Run two models on the same made-up inputs, and compare
+    ///
+    /// Refused (exit code 2) when an output differs by more than the tolerance.
+    Verify(Box<VerifyArgs>),
+    /// Measure how long a model takes
+    Bench(Box<BenchArgs>),
     /// Answer questions, get a conversion
     Wizard(WizardArgs),
     /// Print a completion script for a shell
@@ -227,8 +240,14 @@ pub(crate) struct GraphArgs {
 #[command(next_help_heading = "Result")]
 pub(crate) struct ExtraArgs {
     /// Attach JSON files as user-defined metadata
-    #[arg(long, value_name = "KEY:FILE[,KEY:FILE]...")]
+    #[arg(long, value_name = "KEY:FILE,...")]
     pub(crate) metadata: Option<String>,
+    /// Compare what the model and the result compute
+    ///
+    /// Both run on the same made-up inputs; a result that differs by more than 1e-4 is refused.
+    /// Quantized results are compared and never refused: how much they may lose is for the user.
+    #[arg(long, conflicts_with = "no_verify")]
+    pub(crate) verify: bool,
     /// Do not read the result back before it is put into place
     #[arg(long)]
     pub(crate) no_verify: bool,

@@ -1,7 +1,9 @@
 //! `convert`: opens the input, asks the library, writes the result, says what was done.
 
+use std::cell::RefCell;
 use std::path::Path;
 
+use tensorferry::engine::EngineOptions;
 use tensorferry::{Conversion, ConvertOptions, Patterns, QuantizeOptions, Report, WeightFiles};
 use tensorferry_diagnostics::{Kind, Problem, Problems};
 use tensorferry_disk::{WriteOptions, Written, open_input, write_package};
@@ -12,6 +14,7 @@ use crate::errors::{self, Outcome};
 use crate::legacy;
 use crate::print;
 use crate::progress::Progress;
+use crate::verify;
 
 /// The reference's default.
 const SHARD_LEN: u64 = 4 << 20;
@@ -52,9 +55,18 @@ pub(crate) fn convert(
     drop(progress);
     errors::enter("writing the result");
     let progress = Progress::with_total("writing", package.byte_len());
+    let verification = RefCell::new(None);
     let check = |staged: &dyn Store| {
         errors::enter("checking the result");
-        tensorferry::check(staged)
+        tensorferry::check(staged)?;
+        if extra.verify {
+            let found = verify::staged(store.as_ref(), staged, &engine_options(options))?;
+            if options.quantize.is_lossless() {
+                verify::judge(&found, &output.to_string_lossy())?;
+            }
+            verification.replace(Some(found));
+        }
+        Ok(())
     };
     let write = WriteOptions {
         input: Some(input),
@@ -66,9 +78,19 @@ pub(crate) fn convert(
     drop(progress);
     errors::enter("reporting");
     report.files = files;
+    report.verification = verification.into_inner();
     report.warnings.extend(warnings);
     errors::warn(&report.warnings);
     Ok(report)
+}
+
+/// The source is run as what it is converted as.
+fn engine_options(options: &ConvertOptions) -> EngineOptions {
+    EngineOptions {
+        input_format: options.input_format,
+        signature: options.signature_name.clone(),
+        ..EngineOptions::default()
+    }
 }
 
 /// Opens what the user named.

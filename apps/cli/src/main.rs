@@ -1,7 +1,9 @@
 //! The command line: `tensorferry` and `tensorflowjs_converter` in one executable.
 
 mod args;
+mod bench;
 mod convert;
+mod engine_args;
 mod errors;
 mod extras;
 #[cfg(test)]
@@ -12,6 +14,8 @@ mod normalize;
 mod personality;
 mod print;
 mod progress;
+mod run;
+mod verify;
 mod wizard;
 
 fn main() -> std::process::ExitCode {

@@ -10,7 +10,9 @@ use tensorferry_diagnostics::Problem;
 
 use crate::args::{Cli, Color, Command, CommonArgs, ErrorFormat};
 use crate::errors::{self, Failure, Outcome};
-use crate::{convert, extras, inspect, legacy, normalize, print, wizard};
+use crate::{
+    bench, convert, extras, inspect, legacy, normalize, print, run as run_model, verify, wizard,
+};
 
 /// The names by which the reference's programs are called.
 pub(crate) const CONVERTER: &str = "tensorflowjs_converter";
@@ -40,6 +42,9 @@ pub(crate) fn run(mut argv: Vec<OsString>) -> Outcome {
     match cli.command {
         Command::Convert(args) => convert::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Run(args) => run_model::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Wizard(args) => wizard::run(&args),
         Command::Completions { shell } => extras::completions(shell),
         Command::Man => extras::man(),

@@ -268,6 +268,7 @@ fn finish(
         input_bytes: input_bytes(store),
         files: package.files().map(|(name, len)| (name.to_owned(), len)).collect(),
         output_bytes: package.byte_len(),
+        verification: None,
         load_with: output.load_with().to_owned(),
     };
     Conversion { package, report }
@@ -275,9 +276,7 @@ fn finish(
 
 /// Options that say nothing about a Keras file.
 fn note_ignored(options: &ConvertOptions, warnings: &mut Vec<Problem>) {
-    let quantize = &options.quantize;
-    let is_quantized =
-        quantize.float16.is_some() || quantize.uint8.is_some() || quantize.uint16.is_some();
+    let is_quantized = !options.quantize.is_lossless();
     for (is_given, flag) in [
         (is_quantized, "quantization"),
         (options.metadata != Map::new(), "--metadata"),

@@ -11,6 +11,8 @@ pub mod engine;
 mod inspect;
 mod inspection;
 mod options;
+#[cfg(feature = "pictures")]
+mod pictures;
 mod report;
 
 pub use arrays::{Arrays, npy_folder, read_arrays, read_npy, write_npy};
@@ -22,5 +24,7 @@ pub use inspection::{
     StoredQuantization, WeightRow, WeightView,
 };
 pub use options::{ConvertOptions, InputFormat, OutputFormat, QuantizeOptions};
+#[cfg(feature = "pictures")]
+pub use pictures::{PictureOptions, is_picture, read_picture};
 pub use report::{Report, WeightLoss};
 pub use tensorferry_tfjs_files::{Patterns, WeightFiles};

@@ -105,6 +105,13 @@ pub struct QuantizeOptions {
     pub dequantize: bool,
 }
 
+impl QuantizeOptions {
+    /// True when every weight keeps its value.
+    pub fn is_lossless(&self) -> bool {
+        self.float16.is_none() && self.uint8.is_none() && self.uint16.is_none()
+    }
+}
+
 /// Everything a conversion can be told. `Default` is what the reference does by default.
 #[derive(Debug, Clone)]
 pub struct ConvertOptions {

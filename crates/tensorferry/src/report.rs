@@ -3,6 +3,8 @@
 use serde::Serialize;
 use tensorferry_diagnostics::Problem;
 
+use crate::engine::Verification;
+
 /// The closing report of a conversion.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Report {
@@ -28,6 +30,9 @@ pub struct Report {
     pub files: Vec<(String, u64)>,
     /// Bytes of all files of the output.
     pub output_bytes: u64,
+    /// How far the result is from the input when both are run; a face that compared them says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
     /// The call that loads the result, such as `tf.loadLayersModel('PATH/model.json')`; `PATH` stands
     /// for where a face writes it.
     pub load_with: String,

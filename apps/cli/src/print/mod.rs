@@ -2,6 +2,7 @@
 
 pub(crate) mod inspection;
 pub(crate) mod report;
+pub(crate) mod tensors;
 pub(crate) mod weight;
 
 use std::fmt::Write as _;

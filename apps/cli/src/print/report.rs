@@ -42,6 +42,9 @@ pub(crate) fn human(report: &Report, input: &Path, output: &Path) -> String {
         }
     }
     out.push_str(&losses(report));
+    if let Some(found) = &report.verification {
+        let _ = write!(out, "\n{}", crate::verify::human(found));
+    }
     out.push_str(&files(report, input, output));
     if !report.load_with.is_empty() {
         let call = load_with(report, output);
