@@ -60,7 +60,7 @@ pub(crate) fn judge(found: &Verification, file: &str) -> Result<(), Problems> {
     let problems: Vec<Problem> = found
         .outputs
         .iter()
-        .filter(|output| !(output.difference.worst <= found.tolerance))
+        .filter(|output| !found.is_near(output))
         .map(|output| {
             let problem = Problem::input("the converted model computes something else")
                 .in_file(file)
@@ -82,10 +82,9 @@ pub(crate) fn human(found: &Verification) -> String {
     let mut table = Table::new(&["output", ">numbers", ">max abs", ">max rel", ">worst", ""]);
     for output in &found.outputs {
         let difference = &output.difference;
-        let is_near = difference.worst <= found.tolerance;
         let verdict = match &difference.mismatch {
             Some(what) => what.clone(),
-            None if is_near => "same".to_owned(),
+            None if found.is_near(output) => "same".to_owned(),
             None => "differs".to_owned(),
         };
         table.row(vec![

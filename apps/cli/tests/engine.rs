@@ -229,6 +229,27 @@ fn a_conversion_is_verified_on_request() {
 }
 
 #[test]
+fn keras_files_run_and_their_conversions_compute_the_same() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let place = Place::new();
+    let x = DenseTensor::new(&[2, 1], vec![10.0_f64, -1.0]);
+    place.npy("x.npy", &x);
+    for name in ["tutorial.h5", "tutorial.keras"] {
+        let model = examples.join(name).display().to_string();
+        let out = format!("{name}.out");
+        place.ok(&["run", &model, "-i", "x.npy", "-o", &out]);
+        let file = fs::read_dir(place.path(&out)).unwrap().next().unwrap().unwrap().path();
+        let y = load(&file).to_f64().unwrap();
+        // It learned y = 2x - 1.
+        assert!((y[0] - 19.0).abs() < 0.2 && (y[1] + 3.0).abs() < 0.2, "{y:?}");
+        let web = format!("{name}.web");
+        let said = place.ok(&["convert", &model, &web, "--verify"]);
+        assert!(said.contains("3 inputs"), "{said}");
+        place.ok(&["verify", &model, &web, "--tolerance", "0"]);
+    }
+}
+
+#[test]
 fn a_model_is_measured() {
     let (model, _) = softmax();
     let place = Place::new();

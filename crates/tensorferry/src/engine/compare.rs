@@ -79,7 +79,12 @@ impl Difference {
 impl Verification {
     /// True when every output is within the tolerance.
     pub fn agrees(&self) -> bool {
-        self.outputs.iter().all(|output| output.difference.worst <= self.tolerance)
+        self.outputs.iter().all(|output| self.is_near(output))
+    }
+
+    /// True when this output is within the tolerance.
+    pub fn is_near(&self, output: &OutputDifference) -> bool {
+        output.difference.worst <= self.tolerance
     }
 }
 

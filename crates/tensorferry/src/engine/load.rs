@@ -3,7 +3,7 @@
 use tensorferry_diagnostics::{Problem, Problems};
 use tensorferry_front::{ReadOptions, Source, Summary, TfjsModel, read, read_graph_model};
 use tensorferry_ir::{Edge, Graph, Model, Shape, Signature, SignatureTensor, Type};
-use tensorferry_layers::LayersModel;
+use tensorferry_layers::{LayersModel, LowerOptions, lower};
 use tensorferry_ops::ALL;
 use tensorferry_store::Store;
 use tensorferry_tensor::DType;
@@ -57,10 +57,8 @@ fn from_tfjs(model: &TfjsModel, summary: &mut Summary) -> Result<Model, Problems
 }
 
 /// Layers run as the ops that they lower to.
-fn from_layers(_model: &LayersModel) -> Result<Model, Problems> {
-    Err(Problem::unsupported("models of Keras layers are not run yet")
-        .hint("graph models of TensorFlow.js are")
-        .into())
+fn from_layers(model: &LayersModel) -> Result<Model, Problems> {
+    lower(model, &LowerOptions::default())
 }
 
 /// The signature to run.

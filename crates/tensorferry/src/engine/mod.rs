@@ -15,7 +15,7 @@ use tensorferry_runtime::{Limits, Program, State};
 use tensorferry_store::Store;
 use tensorferry_tensor::DenseTensor;
 
-pub use compare::{Difference, Verification, VerifyOptions, difference, verify};
+pub use compare::{Difference, OutputDifference, Verification, VerifyOptions, difference, verify};
 pub use draw::{DrawOptions, draw};
 pub use spec::TensorSpec;
 pub use tensorferry_runtime::Observer;
