@@ -6,7 +6,7 @@ use crate::Config;
 use crate::def::{LayerDef, Shape, Tfjs, Variable};
 use crate::layers::shapes::{self, Dim};
 use crate::layers::weights::{kernel_and_bias, named, quantization};
-use crate::lower::{Call, Lowered, Masks, Size, Tensor, Value, one};
+use crate::lower::{Builder, Call, Lowered, Masks, Size, Tensor, Value, one};
 
 const UNKNOWN: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEPING };
 /// Its config or its assets hold a program, which is never run nor loaded.
@@ -139,24 +139,28 @@ fn dequantized(c: &mut Call<'_, '_>, name: &str) -> Lowered<Value> {
 fn lower_dense(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
     let x = floating(c)?;
     let kernel = kernel(c, "kernel")?;
-    let units = c.known_dim(kernel, 1)?;
-    let rank = c.rank(x)?;
-    let mut y = if rank <= 2 {
-        c.mat_mul(x, kernel)?
-    } else {
-        let mut sizes = c.sizes(x)?;
-        let flat = c.product(sizes.get(..rank - 1).unwrap_or_default())?;
-        let last = sizes.pop().ok_or("a scalar has no last axis")?;
-        let rows = c.reshape(x, &[flat, last])?;
-        let rows = c.mat_mul(rows, kernel)?;
-        sizes.push(Size::Known(units));
-        c.reshape(rows, &sizes)?
-    };
+    let mut y = multiplied(c, x, kernel)?;
     if c.flag("use_bias", true) {
         let bias = c.weight("bias")?;
         y = c.bias_add(y, bias)?;
     }
     one(c.activation("activation", y)?)
+}
+
+/// The last axis times a matrix.
+pub(crate) fn multiplied(b: &mut Builder, x: Value, matrix: Value) -> Lowered<Value> {
+    let rank = b.rank(x)?;
+    if rank <= 2 {
+        return b.mat_mul(x, matrix);
+    }
+    let units = b.known_dim(matrix, 1)?;
+    let mut sizes = b.sizes(x)?;
+    let flat = b.product(sizes.get(..rank - 1).unwrap_or_default())?;
+    let last = sizes.pop().ok_or("a scalar has no last axis")?;
+    let rows = b.reshape(x, &[flat, last])?;
+    let rows = b.mat_mul(rows, matrix)?;
+    sizes.push(Size::Known(units));
+    b.reshape(rows, &sizes)
 }
 
 /// The first input in the type that the layer computes in.

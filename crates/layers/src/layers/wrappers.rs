@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::Config;
 use crate::def::{LayerDef, Shape, Sublayer, Tfjs, Variable};
-use crate::layers::recurrent::is_sequence_class;
+use crate::layers::recurrent::{is_sequence_class, lower_bidirectional};
+use crate::lower::{Argument, Arguments, Call as LayerCall, Lowered, Masks, Size, Tensor, Value as Tensed};
 use crate::summary::call_layer;
 
 /// The family's definitions.
@@ -13,6 +14,8 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         class_name: "TimeDistributed",
         sublayers: |config| inner_layer(config, None),
         output_shapes: |config, inputs| time_distributed(config, inputs, &mut call_layer),
+        lower: Some(lower_time_distributed),
+        masks: Masks::Passes,
         tfjs: Tfjs::Checks(inner_check),
         ..LayerDef::SHAPE_KEEPING
     },
@@ -22,6 +25,8 @@ pub(crate) const LAYERS: &[LayerDef] = &[
             ["forward", "backward"].into_iter().filter_map(|side| direction(config, side)).collect()
         },
         output_shapes: both_directions,
+        lower: Some(lower_bidirectional),
+        masks: Masks::Own,
         tfjs: Tfjs::Checks(bidirectional_check),
         ..LayerDef::SHAPE_KEEPING
     },
@@ -31,6 +36,13 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         variables: |_| vec![Variable { index: Some(1), ..Variable::fixed("vector_u") }],
         sublayers: |config| inner_layer(config, None),
         output_shapes: |config, inputs| wrapped(config, inputs, &mut call_layer),
+        // The kernel is stored normalized; only training does it again.
+        lower: Some(|c| {
+            let described = c.config.object("layer").ok_or("its layer is not described")?;
+            let arguments = c.arguments.clone();
+            c.call_part("layer", described, arguments)
+        }),
+        masks: Masks::Own,
         tfjs: Tfjs::Unknown,
         ..LayerDef::SHAPE_KEEPING
     },
@@ -70,6 +82,50 @@ pub(crate) fn time_distributed(
         output.insert(1, time);
     }
     Some(outputs)
+}
+
+/// The layer, of all steps as one batch.
+fn lower_time_distributed(c: &mut LayerCall<'_, '_>) -> Lowered<Vec<Tensor>> {
+    let described = c.config.object("layer").ok_or("its layer is not described")?;
+    let mut steps = None;
+    let mut inputs = Vec::new();
+    for input in c.inputs.clone() {
+        let sizes = c.sizes(input.value)?;
+        let lead = sizes.get(..2).ok_or("its input has no steps")?.to_vec();
+        let value = joined(c, input.value)?;
+        // A mask of the steps themselves is none of the layer's.
+        let mask = match input.mask {
+            Some(mask) if c.rank(mask)? > 2 => Some(joined(c, mask)?),
+            _ => None,
+        };
+        inputs.push(Argument::Tensor(Tensor { value, mask }));
+        steps.get_or_insert(lead);
+    }
+    let steps = steps.ok_or("it is called without inputs")?;
+    let mut arguments = c.arguments.clone();
+    arguments.kwargs.retain(|(name, _)| name != "mask");
+    let first = match inputs.len() {
+        1 => inputs.swap_remove(0),
+        _ => Argument::List(inputs),
+    };
+    let outputs = c.call_part("layer", described, Arguments { args: vec![first], ..arguments })?;
+    let mut apart = Vec::new();
+    for output in outputs {
+        let sizes = c.sizes(output.value)?;
+        let rest = sizes.get(1..).unwrap_or_default();
+        let sizes: Vec<Size> = steps.iter().chain(rest).copied().collect();
+        apart.push(c.reshape(output.value, &sizes)?.into());
+    }
+    Ok(apart)
+}
+
+/// The first two axes as one.
+fn joined(c: &mut LayerCall<'_, '_>, x: Tensed) -> Lowered<Tensed> {
+    let sizes = c.sizes(x)?;
+    let all = c.product(sizes.get(..2).unwrap_or_default())?;
+    let rest = sizes.get(2..).unwrap_or_default().iter().copied();
+    let sizes: Vec<Size> = [all].into_iter().chain(rest).collect();
+    c.reshape(x, &sizes)
 }
 
 /// The layer under `layer`.

@@ -32,6 +32,12 @@ impl Sliding {
         Ok(Self { windows, padding, is_causal })
     }
 
+    /// The same window, moved by one so that the size stays.
+    pub(crate) fn keeping_size(&self) -> Self {
+        let windows = self.windows.iter().map(|w| Window { size: w.size, stride: 1, dilation: 1 });
+        Self { windows: windows.collect(), padding: "SAME", is_causal: false }
+    }
+
     /// One number per axis of an image or volume, channels last.
     fn row(&self, of: impl Fn(&Window) -> u64) -> Attr {
         let lead = if self.windows.len() == 1 { vec![1, 1] } else { vec![1] };

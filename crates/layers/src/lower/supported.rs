@@ -7,8 +7,9 @@ use crate::layers::operators::is_operator;
 use crate::layers::{find, operator_lowering};
 use crate::variables::is_model_class;
 
-/// The keys under which a layer's config holds other layers.
-const HOLDERS: [&str; 5] = ["layers", "layer", "backward_layer", "cell", "cells"];
+/// The keys under which a layer's config holds other layers. A cell is no layer by itself: the layer
+/// that holds it says what it can run.
+const HOLDERS: [&str; 3] = ["layers", "layer", "backward_layer"];
 
 /// True when models with this layer class can be lowered.
 pub fn is_lowered(class_name: &str) -> bool {
@@ -37,11 +38,12 @@ pub(super) fn problems(model: &Json) -> Vec<Problem> {
             problems.push(problem(class_name).at(name));
         }
         for key in HOLDERS {
-            match config.and_then(|config| config.get(key)) {
-                Some(Json::Array(layers)) => open.extend(layers),
-                Some(one) => open.push(one),
-                None => {}
-            }
+            let held = match config.and_then(|config| config.get(key)) {
+                Some(Json::Array(layers)) => layers.as_slice(),
+                Some(one) => std::slice::from_ref(one),
+                None => continue,
+            };
+            open.extend(held);
         }
     }
     problems.reverse();

@@ -1,5 +1,8 @@
 //! `LSTM`, `GRU`, `SimpleRNN`, their cells, `RNN` and the convolutional ones.
 
+mod cells;
+mod scan;
+
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
@@ -9,7 +12,10 @@ use crate::def::{LayerDef, Shape, Sublayer, Tfjs, Variable};
 use crate::layers::convolutional::convolved;
 use crate::layers::weights::kernel_and_bias;
 use crate::layers::wrappers::{class_and_config, given_name};
+use crate::lower::Masks;
 use crate::variables::to_snake_case;
+
+pub(crate) use scan::lower_bidirectional;
 
 const CELL: LayerDef =
     LayerDef { variables: cell_variables, output_shapes: cell_shapes, ..LayerDef::SHAPE_KEEPING };
@@ -19,7 +25,13 @@ const CONV_CELL: LayerDef = LayerDef {
     tfjs: Tfjs::Unknown,
     ..LayerDef::SHAPE_KEEPING
 };
-const CONV: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEPING };
+/// A layer that takes a cell along a sequence.
+const SEQUENCE: LayerDef = LayerDef {
+    lower: Some(|c| scan::lower_recurrent(c, false)),
+    masks: Masks::Own,
+    ..LayerDef::SHAPE_KEEPING
+};
+const CONV: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..SEQUENCE };
 const CUDNN: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEPING };
 
 /// The family's definitions.
@@ -30,7 +42,7 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         sublayers: |config| vec![own_cell("LSTMCell", Some("lstm_cell"), config)],
         output_shapes: |config, inputs| sequence_shapes(config, inputs, 2),
         tfjs: Tfjs::Checks(sequence_check),
-        ..LayerDef::SHAPE_KEEPING
+        ..SEQUENCE
     },
     LayerDef {
         class_name: "GRU",
@@ -38,21 +50,21 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         sublayers: |config| vec![own_cell("GRUCell", Some("gru_cell"), config)],
         output_shapes: |config, inputs| sequence_shapes(config, inputs, 1),
         tfjs: Tfjs::Checks(|config| sequence_check(config).and_then(|()| gru_check(config))),
-        ..LayerDef::SHAPE_KEEPING
+        ..SEQUENCE
     },
     LayerDef {
         class_name: "SimpleRNN",
         sublayers: |config| vec![own_cell("SimpleRNNCell", Some("simple_rnn_cell"), config)],
         output_shapes: |config, inputs| sequence_shapes(config, inputs, 1),
         tfjs: Tfjs::Checks(sequence_check),
-        ..LayerDef::SHAPE_KEEPING
+        ..SEQUENCE
     },
     LayerDef {
         class_name: "RNN",
         sublayers: given_cell,
         output_shapes: rnn_shapes,
         tfjs: Tfjs::Checks(rnn_check),
-        ..LayerDef::SHAPE_KEEPING
+        ..SEQUENCE
     },
     LayerDef { class_name: "LSTMCell", ..CELL },
     LayerDef { class_name: "GRUCell", tfjs: Tfjs::Checks(gru_check), ..CELL },
