@@ -121,27 +121,43 @@ fn lower_prelu(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
     one(c.sub(positive, negative)?)
 }
 
-/// What is masked gets a large negative number, and so no part of the sum.
 fn lower_softmax(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
     let axes = c.config.ints("axis").unwrap_or_else(|| vec![-1]);
-    let mut x = c.x()?;
-    let mask = c.arguments.named("mask").and_then(|mask| mask.tensors().first().copied());
-    if let Some(mask) = mask.map(|mask| mask.value).or_else(|| c.mask()) {
-        x = masked(c, x, mask)?;
-    }
-    one(activations::softmax(c, x, &axes)?)
+    let x = c.x()?;
+    let mask = c.arguments.get(1, "mask").and_then(|mask| mask.tensors().first().copied());
+    let mask = mask.map(|mask| mask.value).or_else(|| c.mask());
+    let keras3 = c.is_keras3();
+    one(masked_softmax(c, x, mask, &axes, keras3)?)
 }
 
-/// `x` with a large negative number added where the mask is false.
-pub(crate) fn masked(b: &mut Builder, x: Value, mask: Value) -> Lowered<Value> {
+/// The softmax of what the mask leaves.
+///
+/// Keras 2 adds a large negative number to what is masked, so that of nothing but masked elements
+/// all count alike; Keras 3 makes these 0.
+pub(crate) fn masked_softmax(
+    b: &mut Builder,
+    x: Value,
+    mask: Option<Value>,
+    axes: &[i64],
+    keras3: bool,
+) -> Lowered<Value> {
+    let Some(mask) = mask else { return activations::softmax(b, x, axes) };
     let dtype = b.dtype(x)?;
-    let mask = b.cast(mask, dtype)?;
-    let one = b.like(x, 1.0)?;
-    let hidden = b.sub(one, mask)?;
-    // Keras: the lowest half for halves, -1e9 for the others.
-    let low = if dtype == DType::Float16 { -65_504.0 / 2.0 } else { -1e9 };
-    let hidden = b.scale(hidden, low)?;
-    b.add(x, hidden)
+    let is_half = dtype == DType::Float16;
+    if !keras3 {
+        let mask = b.cast(mask, dtype)?;
+        let one = b.like(x, 1.0)?;
+        let hidden = b.sub(one, mask)?;
+        let hidden = b.scale(hidden, if is_half { -65_504.0 } else { -1e9 })?;
+        let x = b.add(x, hidden)?;
+        return activations::softmax(b, x, axes);
+    }
+    let mask = b.cast(mask, DType::Bool)?;
+    let low = b.like(x, if is_half { -3e4 } else { -1e9 })?;
+    let x = b.select(mask, x, low)?;
+    let y = activations::softmax(b, x, axes)?;
+    let zero = b.like(y, 0.0)?;
+    b.select(mask, y, zero)
 }
 
 // TensorFlow.js reads `max_value` only and computes other values without a word.

@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use crate::Config;
 use crate::def::{LayerDef, Shape, Sublayer, Tfjs, Variable};
 use crate::layers::recurrent::{is_sequence_class, lower_bidirectional};
-use crate::lower::{Argument, Arguments, Call as LayerCall, Lowered, Masks, Size, Tensor, Value as Tensed};
+use crate::lower::{
+    Argument, Arguments, Call as LayerCall, Lowered, Masks, Size, Tensor, Value as Tensed,
+};
 use crate::summary::call_layer;
 
 /// The family's definitions.

@@ -119,11 +119,7 @@ fn is_reset_after(c: &Call<'_, '_>) -> bool {
     c.class_name == "GRUCell" && c.flag("reset_after", false)
 }
 
-fn step(
-    c: &mut Call<'_, '_>,
-    projected: Value,
-    states: &[Value],
-) -> Lowered<(Value, Vec<Value>)> {
+fn step(c: &mut Call<'_, '_>, projected: Value, states: &[Value]) -> Lowered<(Value, Vec<Value>)> {
     match (c.class_name, states) {
         ("SimpleRNNCell", [h]) => {
             let recurrent = c.weight("recurrent_kernel")?;
@@ -213,11 +209,7 @@ fn gate(c: &mut Call<'_, '_>, x: Value, own: Value) -> Lowered<Value> {
 }
 
 /// The output of each cell is the input of the next.
-fn step_stacked(
-    c: &mut Call<'_, '_>,
-    x: Value,
-    states: &[Value],
-) -> Lowered<(Value, Vec<Value>)> {
+fn step_stacked(c: &mut Call<'_, '_>, x: Value, states: &[Value]) -> Lowered<(Value, Vec<Value>)> {
     let parts = c.parts();
     let described: Vec<_> = cells(&c.config).filter_map(class_and_config).collect();
     if parts.len() != described.len() {

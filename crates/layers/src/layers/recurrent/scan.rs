@@ -353,11 +353,7 @@ fn merged(c: &mut Call<'_, '_>, mode: &str, y: Value, y_back: Value) -> Lowered<
 }
 
 /// One direction. The backward layer is the forward one turned round, unless it is given.
-fn direction(
-    c: &mut Call<'_, '_>,
-    attribute: &str,
-    states: &[Tensor],
-) -> Lowered<Vec<Tensor>> {
+fn direction(c: &mut Call<'_, '_>, attribute: &str, states: &[Tensor]) -> Lowered<Vec<Tensor>> {
     let explicit = c.config.object("backward_layer").filter(|_| attribute == "backward_layer");
     let flips = attribute == "backward_layer" && explicit.is_none();
     let described = explicit.or_else(|| c.config.object("layer"));
@@ -367,7 +363,8 @@ fn direction(
     let def = def.filter(|_| super::is_sequence_class(class_name)).ok_or("its layer is no RNN")?;
     let inputs: Vec<Tensor> = c.inputs.first().into_iter().chain(states).copied().collect();
     c.inside(attribute, def.class_name, config, |c| {
-        c.arguments.args = vec![Argument::List(inputs.iter().copied().map(Argument::Tensor).collect())];
+        c.arguments.args =
+            vec![Argument::List(inputs.iter().copied().map(Argument::Tensor).collect())];
         c.inputs = inputs;
         lower_recurrent(c, flips)
     })
