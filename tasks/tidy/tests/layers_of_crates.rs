@@ -11,6 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tensorferry-store", &[]),
     ("tensorferry-diagnostics", &[]),
     ("tensorferry-json", &[]),
+    ("tensorferry-kernels", &[]),
     ("tensorferry-tensor", &["store"]),
     // Formats: bytes to plain values of the format's own vocabulary. No graphs, no layers.
     ("tensorferry-archive", &["store"]),
@@ -23,8 +24,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tensorferry-tfjs-files", &["diagnostics", "json", "store", "tensor"]),
     // The engine: the graph, what its ops mean, how it is run.
     ("tensorferry-ir", &["tensor"]),
-    ("tensorferry-ops", &["ir", "tensor"]),
-    ("tensorferry-runtime", &["ir", "ops", "tensor"]),
+    ("tensorferry-ops", &["ir", "kernels", "tensor"]),
+    ("tensorferry-runtime", &["ir", "kernels", "ops", "tensor"]),
     // Models.
     ("tensorferry-layers", &["diagnostics", "ir", "json", "ops", "store", "tensor"]),
     (
