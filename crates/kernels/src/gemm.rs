@@ -313,7 +313,9 @@ mod tests {
     #[test]
     fn products_agree_and_do_not_depend_on_the_number_of_threads() {
         let none = Finish::default();
-        for (m, k, n) in [(1, 300, 700), (49, 64, 160), (200, 27, 24), (3, 1, 1), (64, 500, 33)] {
+        for (m, k, n) in
+            [(1, 300, 700), (1, 5, 3), (49, 64, 160), (200, 27, 24), (3, 1, 1), (64, 500, 33)]
+        {
             let (a, b) = (numbers(m * k, 4), numbers(k * n, 5));
             let weights = Packed::new(&b, k, n, (n, 1));
             let mut first = Vec::new();

@@ -19,18 +19,21 @@ pub enum Binary {
     DivInto,
     /// (a − b)²
     SquaredDifference,
+    /// a, or a · b where a is negative
+    Slope,
 }
 
 impl Binary {
-    /// The operation with its operands exchanged.
-    pub fn swapped(self) -> Self {
-        match self {
+    /// The operation with its operands exchanged, where there is one.
+    pub fn swapped(self) -> Option<Self> {
+        Some(match self {
             Self::Sub => Self::SubFrom,
             Self::SubFrom => Self::Sub,
             Self::Div => Self::DivInto,
             Self::DivInto => Self::Div,
-            other => other,
-        }
+            Self::Slope => return None,
+            Self::Add | Self::Mul | Self::SquaredDifference => self,
+        })
     }
 }
 
@@ -64,6 +67,10 @@ macro_rules! for_each_operation {
             }
             Binary::SquaredDifference => {
                 let $f = |a: f32, b: f32| (a - b) * (a - b);
+                $body
+            }
+            Binary::Slope => {
+                let $f = |a: f32, b: f32| if a < 0.0 { a * b } else { a };
                 $body
             }
         }
@@ -110,7 +117,7 @@ mod tests {
     fn operations_are_what_they_say() {
         let xs: Vec<f32> = (0..1003).map(|i| (i as f32 - 500.0) / 7.0).collect();
         let ys: Vec<f32> = (0..1003).map(|i| (i * i % 97) as f32 + 0.5).collect();
-        let cases: [(Binary, fn(f32, f32) -> f32); 7] = [
+        let cases: [(Binary, fn(f32, f32) -> f32); 8] = [
             (Binary::Add, |a, b| a + b),
             (Binary::Sub, |a, b| a - b),
             (Binary::SubFrom, |a, b| b - a),
@@ -118,6 +125,7 @@ mod tests {
             (Binary::Div, |a, b| a / b),
             (Binary::DivInto, |a, b| b / a),
             (Binary::SquaredDifference, |a, b| (a - b) * (a - b)),
+            (Binary::Slope, |a, b| if a < 0.0 { a * b } else { a }),
         ];
         for (op, f) in cases {
             let mut same = xs.clone();
@@ -127,12 +135,16 @@ mod tests {
             let mut channels = xs.clone();
             binary_channels(op, &mut channels, &ys[..17]);
             let mut back = xs.clone();
-            binary_same(op.swapped(), &mut back, &ys);
+            match op.swapped() {
+                Some(op) => binary_same(op, &mut back, &ys),
+                None => binary_same(op, &mut back, &xs),
+            }
             for i in 0..xs.len() {
                 assert_eq!(same[i], f(xs[i], ys[i]), "{op:?}");
                 assert_eq!(scalar[i], f(xs[i], 3.25), "{op:?}");
                 assert_eq!(channels[i], f(xs[i], ys[i % 17]), "{op:?}");
-                assert_eq!(back[i], f(ys[i], xs[i]), "{op:?} swapped");
+                let first = if op.swapped().is_some() { ys[i] } else { xs[i] };
+                assert_eq!(back[i], f(first, xs[i]), "{op:?} swapped");
             }
         }
         let mut scaled = xs.clone();

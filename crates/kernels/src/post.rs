@@ -14,8 +14,6 @@ pub enum Post {
         /// What is added.
         offset: Vec<f32>,
     },
-    /// x, or so much of it, per channel, where it is negative.
-    Slope(Vec<f32>),
     /// An operation with something else, which is the second operand.
     Binary(Binary, Other),
 }
@@ -29,14 +27,16 @@ pub enum Other {
     Channels(Vec<f32>),
     /// A tensor of the same shape: the next of the operands that are given when it runs.
     Tensor,
-    /// One number that is given when it runs: the next of the operands.
+    /// A number per channel, given when it runs: the next of the operands.
+    ChannelsTensor,
+    /// One number, given when it runs: the next of the operands.
     ScalarTensor,
 }
 
 impl Post {
     /// True when it needs an operand when it runs.
     pub fn takes_operand(&self) -> bool {
-        matches!(self, Self::Binary(_, Other::Tensor | Other::ScalarTensor))
+        matches!(self, Self::Binary(_, Other::Tensor | Other::ChannelsTensor | Other::ScalarTensor))
     }
 }
 
@@ -62,11 +62,15 @@ impl Finish {
     /// Nothing follows.
     pub const NONE: Self = Self { low: f32::NEG_INFINITY, high: f32::INFINITY, posts: Vec::new() };
 
+    /// True when nothing follows.
+    pub fn is_nothing(&self) -> bool {
+        self.low == f32::NEG_INFINITY && self.high == f32::INFINITY && self.posts.is_empty()
+    }
+
     /// Adds a step.
     pub fn push(&mut self, post: Post) {
-        let is_open = self.low == f32::NEG_INFINITY && self.high == f32::INFINITY;
         match post {
-            Post::Unary(f) if self.posts.is_empty() && is_open && f.limits().is_some() => {
+            Post::Unary(f) if self.is_nothing() && f.limits().is_some() => {
                 (self.low, self.high) = f.limits().unwrap_or((self.low, self.high));
             }
             other => self.posts.push(other),
@@ -87,18 +91,16 @@ pub(crate) fn apply(posts: &[Post], xs: &mut [f32], first: usize, operands: &[&[
         match post {
             Post::Unary(f) => f.apply(xs),
             Post::Scale { scale, offset } => scale_channels(xs, scale, offset),
-            Post::Slope(slope) => {
-                for row in xs.chunks_mut(slope.len().max(1)) {
-                    let pairs = row.iter_mut().zip(slope);
-                    pairs.for_each(|(x, slope)| *x = if *x < 0.0 { *x * slope } else { *x });
-                }
-            }
             Post::Binary(op, Other::Scalar(y)) => binary_scalar(*op, xs, *y),
             Post::Binary(op, Other::Channels(ys)) => binary_channels(*op, xs, ys),
             Post::Binary(op, Other::Tensor) => {
                 let other = operands.next().copied().unwrap_or_default();
                 let n = xs.len();
                 binary_same(*op, xs, &other[first..first + n]);
+            }
+            Post::Binary(op, Other::ChannelsTensor) => {
+                let other = operands.next().copied().unwrap_or_default();
+                binary_channels(*op, xs, other);
             }
             Post::Binary(op, Other::ScalarTensor) => {
                 let other = operands.next().copied().unwrap_or_default();

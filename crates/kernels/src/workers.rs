@@ -57,8 +57,8 @@ impl Workers {
         f()
     }
 
-    /// Calls `f` with rows of `out`, each of `row_len` elements: the number of the first row, and
-    /// the rows. They are shared among the threads in pieces of at least `rows_min`.
+    /// Calls `f` with rows of `out`, each of `row_len` elements (the last may have fewer): the number
+    /// of the first row, and the rows. They are shared among the threads in pieces of at least `rows_min`.
     pub fn rows<T: Send>(
         &self,
         out: &mut [T],
@@ -66,7 +66,7 @@ impl Workers {
         rows_min: usize,
         f: &(impl Fn(usize, &mut [T]) + Sync),
     ) {
-        let n_rows = out.len().checked_div(row_len).unwrap_or(0);
+        let n_rows = if row_len == 0 { 0 } else { out.len().div_ceil(row_len) };
         #[cfg(not(target_arch = "wasm32"))]
         if let Some(pool) = &self.pool {
             let n_pieces = (n_rows / rows_min.max(1)).clamp(1, pool.current_num_threads());
@@ -111,6 +111,9 @@ mod tests {
     fn every_row_is_visited_once_whatever_the_number_of_threads() {
         for n_threads in [0, 1, 2, 3, 7] {
             let workers = Workers::new(n_threads);
+            let mut short = [0, 0];
+            workers.rows(&mut short, 3, 1, &|first, rows| rows.fill(first + 1));
+            assert_eq!(short, [1, 1], "fewer than a row");
             for n_rows in [0, 1, 2, 5, 64, 1001] {
                 let mut out = vec![0_usize; n_rows * 3];
                 workers.rows(&mut out, 3, 4, &|first, rows| {

@@ -3,8 +3,8 @@
 use tensorferry_ir::{Attrs, Shape};
 use tensorferry_tensor::DenseTensor;
 
-use crate::{Args, AttrSpec, Attributes, Backward, Context, Error, Fact, InferContext};
-use crate::{Result, Spec, Value};
+use crate::{Args, AttrSpec, Attributes, Backward, Context, Error, Fact, Fast, Follow};
+use crate::{InferContext, Result, Spec, Value, Way};
 
 /// Builds the nodes that compute the gradient of each input; `None` for inputs that have none.
 pub type Gradient<O> = fn(&O, &mut Backward<'_>) -> Result<Vec<Option<tensorferry_ir::Edge>>>;
@@ -45,6 +45,13 @@ pub trait Op: Attributes + Clone + Send + Sync + 'static {
         None
     }
 
+    /// What it does to its input `through`, said as one step after whatever gives that input, for
+    /// those who do several steps at once. The result has the shape of that input.
+    fn follow(&self, inputs: &[Fact], through: usize) -> Option<Follow> {
+        let _ = (inputs, through);
+        None
+    }
+
     /// The outputs, computed clearly.
     ///
     /// # Errors
@@ -62,17 +69,6 @@ pub trait Op: Attributes + Clone + Send + Sync + 'static {
         let _ = context;
         self.eval(inputs)
     }
-}
-
-/// A faster way to compute what `eval` computes, under some condition.
-#[derive(Debug)]
-pub struct Fast<O> {
-    /// What it is called in profiles and tests.
-    pub name: &'static str,
-    /// True when it may be used for inputs with these facts.
-    pub applies: fn(&O, &[Fact]) -> bool,
-    /// Computes the outputs.
-    pub run: fn(&O, Args) -> Result<Vec<Value>>,
 }
 
 /// A worked example, in the text form's literals.
@@ -105,13 +101,10 @@ pub trait DynOp: Send + Sync {
     /// # Errors
     /// As there.
     fn eval(&self, inputs: Args, context: &mut dyn Context) -> Result<Vec<Value>>;
-    /// The first of [`Op::FAST`] from `start` on that applies.
-    fn find_fast(&self, start: usize, inputs: &[Fact]) -> Option<(usize, &'static str)>;
-    /// Runs the fast way at `i`.
-    ///
-    /// # Errors
-    /// As [`DynOp::eval`].
-    fn run_fast(&self, i: usize, inputs: Args) -> Result<Vec<Value>>;
+    /// The first of [`Op::FAST`] from `start` on that can be used, made ready.
+    fn prepare(&self, start: usize, inputs: &[Fact]) -> Option<(usize, &'static str, Way)>;
+    /// See [`Op::follow`].
+    fn follow(&self, inputs: &[Fact], through: usize) -> Option<Follow>;
     /// See [`Op::GRAD`]; `None` when there is none.
     fn grad(
         &self,
@@ -134,17 +127,13 @@ impl<O: Op> DynOp for O {
         self.eval_in(inputs, context)
     }
 
-    fn find_fast(&self, start: usize, inputs: &[Fact]) -> Option<(usize, &'static str)> {
-        let (i, fast) =
-            O::FAST.iter().enumerate().skip(start).find(|(_, f)| (f.applies)(self, inputs))?;
-        Some((i, fast.name))
+    fn prepare(&self, start: usize, inputs: &[Fact]) -> Option<(usize, &'static str, Way)> {
+        let all = O::FAST.iter().enumerate().skip(start);
+        all.filter_map(|(i, fast)| Some((i, fast.name, (fast.prepare)(self, inputs)?))).next()
     }
 
-    fn run_fast(&self, i: usize, inputs: Args) -> Result<Vec<Value>> {
-        match O::FAST.get(i) {
-            Some(fast) => (fast.run)(self, inputs),
-            None => self.eval(inputs),
-        }
+    fn follow(&self, inputs: &[Fact], through: usize) -> Option<Follow> {
+        Op::follow(self, inputs, through)
     }
 
     fn grad(
@@ -172,7 +161,7 @@ pub struct OpDef {
     pub build: fn(&Attrs) -> Result<Box<dyn DynOp>>,
     /// It has a gradient.
     pub has_grad: bool,
-    /// Names of its faster ways.
+    /// Number of its faster ways.
     pub n_fast: usize,
 }
 

@@ -25,6 +25,7 @@ mod conv;
 mod epilogue;
 mod fact;
 mod families;
+mod fast;
 mod grad;
 mod registry;
 mod resources;
@@ -32,13 +33,14 @@ mod spec;
 mod special;
 mod value;
 mod walk;
+mod way;
 mod wide;
 mod window;
 
 pub use args::Args;
 pub use attributes::{AttrSpec, AttrValue, Attributes};
 pub use context::{Context, InferContext, NoContext};
-pub use def::{Case, DynOp, Examples, Fast, Gradient, Op, OpDef};
+pub use def::{Case, DynOp, Examples, Gradient, Op, OpDef};
 pub use error::{Error, Kind, Place, Result};
 pub use fact::Fact;
 pub use families::EXAMPLES;
@@ -47,6 +49,7 @@ pub use registry::{ALL, Family, Instance, Registry};
 pub use resources::{Key, Resource, Resources, Table, TensorArray, Variable};
 pub use spec::{Algebra, Arg, Count, Effect, Flow, Spec, Tolerance};
 pub use value::{TensorList, Value, Variant};
+pub use way::{Fast, Follow, Kernel, Way};
 
 /// The most elements that an op makes of small inputs: a model of a kilobyte may ask for a tensor
 /// that fills every memory.

@@ -5,7 +5,7 @@ use std::fmt;
 use tensorferry_ir::{Attrs, Node, OpTable, Outputs, Type};
 
 use crate::spec::Binding;
-use crate::{Args, Context, DynOp, Error, Fact, Flow, InferContext, OpDef, Result, Value};
+use crate::{Context, DynOp, Error, Fact, Flow, Follow, InferContext, OpDef, Result, Value, Way};
 
 /// The ops of one file.
 #[derive(Debug, Clone, Copy)]
@@ -147,17 +147,15 @@ impl Instance {
         self.op.eval(inputs.into(), context)
     }
 
-    /// The faster way at or after `start` that may be used for inputs with these facts.
-    pub fn find_fast(&self, start: usize, inputs: &[Fact]) -> Option<(usize, &'static str)> {
-        self.op.find_fast(start, inputs)
+    /// The first faster way from number `start` on that can be used for inputs with these facts, made
+    /// ready: its number and name, and what runs.
+    pub fn prepare(&self, start: usize, inputs: &[Fact]) -> Option<(usize, &'static str, Way)> {
+        self.op.prepare(start, inputs)
     }
 
-    /// Computes the outputs in the faster way at `i`.
-    ///
-    /// # Errors
-    /// When the inputs cannot be taken.
-    pub fn run_fast(&self, i: usize, inputs: Vec<Value>) -> Result<Vec<Value>> {
-        self.op.run_fast(i, Args::from(inputs))
+    /// The op as a step after whatever gives input `through`.
+    pub fn follow(&self, inputs: &[Fact], through: usize) -> Option<Follow> {
+        self.op.follow(inputs, through)
     }
 
     pub(crate) fn op(&self) -> &dyn DynOp {

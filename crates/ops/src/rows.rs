@@ -20,7 +20,7 @@ macro_rules! unary {
         $name:ident $(-> $out:literal)? $tolerance:expr,
         [$($input:literal => $output:literal),+ $(,)?] {
             $($kind:ident: |$x:ident| $formula:expr),+ $(,)?
-        } $(grad $grad:path)?;)*
+        } $(grad $grad:path)? $(, fast $fast:ident)?;)*
     ) => {
         $(
             attrs! {
@@ -29,6 +29,18 @@ macro_rules! unary {
             }
 
             impl $crate::Op for $name {
+                $(
+                    const FAST: &'static [$crate::Fast<Self>] = &[$crate::fast::chain()];
+
+                    fn follow(
+                        &self,
+                        inputs: &[$crate::Fact],
+                        through: usize,
+                    ) -> Option<$crate::Follow> {
+                        let f = tensorferry_kernels::Unary::$fast;
+                        $crate::fast::unary_follow(f, inputs, through)
+                    }
+                )?
                 const SPEC: $crate::Spec = $crate::Spec {
                     name: stringify!($name),
                     inputs: &["x: T"],
@@ -99,7 +111,7 @@ macro_rules! binary {
         $name:ident $(as $alias:literal)* $(-> $out:literal)? $tolerance:expr, $algebra:expr,
         [$($input:literal => $output:literal),+ $(,)?] {
             $($kind:ident: |$a:ident, $b:ident| $formula:expr),+ $(,)?
-        } $(check $check:path)? $(, grad $grad:path)?;)*
+        } $(check $check:path)? $(, grad $grad:path)? $(, fast $fast:ident)?;)*
     ) => {
         $(
             attrs! {
@@ -108,6 +120,18 @@ macro_rules! binary {
             }
 
             impl $crate::Op for $name {
+                $(
+                    const FAST: &'static [$crate::Fast<Self>] = &[$crate::fast::chain()];
+
+                    fn follow(
+                        &self,
+                        inputs: &[$crate::Fact],
+                        through: usize,
+                    ) -> Option<$crate::Follow> {
+                        let op = tensorferry_kernels::Binary::$fast;
+                        $crate::fast::binary_follow(op, inputs, through)
+                    }
+                )?
                 const SPEC: $crate::Spec = $crate::Spec {
                     name: stringify!($name),
                     aliases: &[$($alias),*],

@@ -24,6 +24,14 @@ impl<'a> Inference<'a> {
         Self { model, ops, n_left: NODES_MAX, depth: 0 }
     }
 
+    pub(crate) fn model(&self) -> &'a Model {
+        self.model
+    }
+
+    pub(crate) fn ops(&self) -> &'a Registry {
+        self.ops
+    }
+
     /// What is known of a node's outputs.
     pub(crate) fn node(&mut self, instance: &Instance, inputs: &[Fact]) -> Result<Vec<Fact>> {
         let left = self.n_left.checked_sub(1);

@@ -1,9 +1,9 @@
 //! Plans and executes graphs.
 //!
-//! A [`Program`] is a model made ready: every graph that it may run has a [`Plan`], in which ops are
-//! looked up, types and shapes inferred, constants folded, and the order is fixed. A plan is a value
-//! apart from the model, so that one can be made per set of input shapes. [`State`] holds what one
-//! run leaves for the next: tables and variables.
+//! A [`Program`] is a model made ready: every graph that it may run is planned once for each set of
+//! input shapes that it meets. In a plan ops are looked up, types and shapes inferred, constants
+//! folded, weights packed, ops that follow one another joined, and the order is fixed. [`State`] holds
+//! what one run leaves for the next: tables, variables, threads and memory.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -11,9 +11,10 @@ mod frames;
 mod infer;
 mod observer;
 mod plan;
+mod plans;
 mod program;
 mod run;
+mod ways;
 
 pub use observer::Observer;
-pub use plan::Plan;
-pub use program::{Limits, Program, State};
+pub use program::{Limits, Program, RunOptions, State};

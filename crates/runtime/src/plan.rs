@@ -1,23 +1,23 @@
-//! A graph made ready to run: ops looked up, facts inferred, constants folded, order fixed.
+//! A graph made ready to run: ops looked up, facts inferred, constants folded, faster ways found,
+//! order fixed.
 
 use std::collections::HashMap;
 
 use tensorferry_ir::{Edge, Graph, NodeId};
-use tensorferry_ops::{Error, Fact, Flow, Instance, NoContext, Place, Registry, Result, Value};
+use tensorferry_ops::{Error, Fact, Flow, Instance, Kernel, NoContext, Place, Result, Value};
 
 use crate::frames::FrameGraph;
 use crate::infer::Inference;
+use crate::ways::{self, Draft};
 
 /// Constants larger than this are not made by folding: a graph of a few bytes may name gigabytes.
 const FOLDED_BYTES_MAX: usize = 1 << 20;
 
 /// A graph made ready for inputs with certain facts.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// The function; `None` for the main graph.
     pub(crate) function: Option<String>,
-    /// What is known of each input.
-    pub(crate) inputs: Vec<Fact>,
     pub(crate) body: Body,
 }
 
@@ -47,11 +47,12 @@ pub(crate) struct Step {
     pub(crate) name: String,
     pub(crate) op: String,
     pub(crate) instance: Instance,
-    /// A faster way to run it.
-    pub(crate) fast: Option<usize>,
+    /// A faster way to run it, and perhaps steps that follow it.
+    pub(crate) way: Option<Box<dyn Kernel>>,
     pub(crate) inputs: Vec<Input>,
     /// The place of the first output; the others follow.
     pub(crate) outputs: usize,
+    pub(crate) n_outputs: usize,
     /// Outputs that nobody reads.
     pub(crate) unread: Vec<usize>,
 }
@@ -73,15 +74,14 @@ pub(crate) struct Request<'a> {
     pub(crate) results: &'a [Edge],
     /// Nodes that run although nobody reads them.
     pub(crate) also: &'a [NodeId],
+    /// Faster ways are made ready; else the plan only shows what is wrong.
+    pub(crate) is_for_running: bool,
 }
 
 impl Plan {
     /// Plans a graph.
-    pub(crate) fn new(
-        request: &Request<'_>,
-        ops: &Registry,
-        inference: &mut Inference<'_>,
-    ) -> Result<Self> {
+    pub(crate) fn new(request: &Request<'_>, inference: &mut Inference<'_>) -> Result<Self> {
+        let ops = inference.ops();
         let needed = needed(request);
         let is_framed = request.graph.ids().any(|id| {
             let op = ops.find(&request.graph.node(id).op);
@@ -89,13 +89,9 @@ impl Plan {
         });
         let body = match is_framed {
             true => Body::Frames(FrameGraph::new(request, ops, &needed)?),
-            false => Body::Straight(straight(request, ops, &needed, inference)?),
+            false => Body::Straight(straight(request, &needed, inference)?),
         };
-        Ok(Self {
-            function: request.function.map(str::to_owned),
-            inputs: request.feeds.iter().map(|(_, fact)| fact.clone()).collect(),
-            body,
-        })
+        Ok(Self { function: request.function.map(str::to_owned), body })
     }
 }
 
@@ -125,15 +121,14 @@ fn needed(request: &Request<'_>) -> Vec<bool> {
 }
 
 /// Facts by output, while a graph is planned.
-type Facts = HashMap<Edge, Fact>;
+pub(crate) type Facts = HashMap<Edge, Fact>;
 
 fn straight(
     request: &Request<'_>,
-    ops: &Registry,
     needed: &[bool],
     inference: &mut Inference<'_>,
 ) -> Result<Straight> {
-    let graph = request.graph;
+    let (graph, ops) = (request.graph, inference.ops());
     let order = graph.topological_order().map_err(|id| {
         let node = graph.node(id);
         Error::invalid("it depends on itself").at(place(request.function, &node.name, &node.op))
@@ -141,7 +136,7 @@ fn straight(
     let mut facts: Facts = request.feeds.iter().cloned().collect();
     let mut slots = Slots::default();
     let feeds = request.feeds.iter().map(|(edge, _)| slots.of(*edge)).collect();
-    let mut steps = Vec::new();
+    let mut drafts = Vec::new();
     for id in order {
         if !needed[id.idx()] || request.feeds.iter().any(|(edge, _)| edge.node == id) {
             continue;
@@ -159,26 +154,23 @@ fn straight(
         fold(&instance, &inputs, &mut outputs);
         let edges: Vec<Edge> =
             (0_u32..).take(outputs.len()).map(|output| Edge { node: id, output }).collect();
-        let first = slots.all(&edges);
         let is_known = !outputs.is_empty() && outputs.iter().all(|fact| fact.value.is_some());
         if !is_known || !instance.is_pure() {
-            let fast = instance.find_fast(0, &inputs).map(|(i, _)| i);
-            let inputs =
-                node.inputs.iter().map(|e| Input { slot: slots.of(*e), is_last_use: false });
-            let (name, op) = (node.name.clone(), node.op.clone());
-            let inputs = inputs.collect();
-            steps.push(Step {
-                name,
-                op,
+            drafts.push(Draft {
+                name: node.name.clone(),
+                op: node.op.clone(),
                 instance,
-                fast,
-                inputs,
-                outputs: first,
-                unread: Vec::new(),
+                inputs: node.inputs.clone(),
+                outputs: edges.clone(),
+                way: None,
             });
         }
         facts.extend(edges.into_iter().zip(outputs));
     }
+    if request.is_for_running {
+        drafts = ways::choose(drafts, &facts, request.results);
+    }
+    let steps = drafts.into_iter().map(|draft| draft.into_step(&mut slots)).collect();
     let missing = || Error::invalid("a result has no such output");
     let results: Vec<usize> = request
         .results
@@ -214,6 +206,23 @@ pub(crate) fn fold(instance: &Instance, inputs: &[Fact], outputs: &mut [Fact]) {
     }
 }
 
+impl Draft {
+    fn into_step(self, slots: &mut Slots) -> Step {
+        let inputs = self.inputs.iter().map(|edge| slots.of(*edge));
+        let inputs = inputs.map(|slot| Input { slot, is_last_use: false }).collect();
+        Step {
+            name: self.name,
+            op: self.op,
+            instance: self.instance,
+            way: self.way,
+            inputs,
+            outputs: slots.all(&self.outputs),
+            n_outputs: self.outputs.len(),
+            unread: Vec::new(),
+        }
+    }
+}
+
 fn finish(
     mut steps: Vec<Step>,
     slots: &Slots,
@@ -224,8 +233,8 @@ fn finish(
     let mut is_read = vec![false; slots.n];
     results.iter().for_each(|slot| is_read[*slot] = true);
     for step in steps.iter_mut().rev() {
-        let n_outputs = step.instance.n_outputs();
-        step.unread = (step.outputs..step.outputs + n_outputs).filter(|s| !is_read[*s]).collect();
+        step.unread =
+            (step.outputs..step.outputs + step.n_outputs).filter(|s| !is_read[*s]).collect();
         for input in step.inputs.iter_mut().rev() {
             input.is_last_use = !std::mem::replace(&mut is_read[input.slot], true);
         }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use tensorferry_ir::{Edge, Function, Graph, Model, NodeId, Signature, SignatureTensor, verify};
+use tensorferry_kernels::{Tools, Workers};
 use tensorferry_ops::{Effect, Error, Fact, Registry, Resources, Result, Value};
 use tensorferry_tensor::DenseTensor;
 
 use crate::infer::Inference;
 use crate::observer::Observer;
-use crate::plan::{Plan, Request};
+use crate::plans::{Plans, Which};
 use crate::run::Run;
 
 /// What a run may use.
@@ -29,20 +30,44 @@ impl Default for Limits {
 /// A model made ready to run one of its signatures.
 #[derive(Debug)]
 pub struct Program {
+    pub(crate) model: Model,
+    pub(crate) ops: Registry,
     signature: Signature,
-    main: Plan,
-    initializer: Option<Plan>,
-    initializer_outputs: Vec<SignatureTensor>,
-    pub(crate) functions: BTreeMap<String, Plan>,
+    main: Plans,
+    initializer: Option<Plans>,
+    pub(crate) functions: BTreeMap<String, Plans>,
     limits: Limits,
 }
 
-/// What one run leaves for the next: tables and variables.
+/// How a model runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Number of threads; in WebAssembly there is one. Results do not depend on it.
+    pub threads: usize,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { threads: 1 }
+    }
+}
+
+/// What one run leaves for the next: tables, variables, threads and memory.
 #[derive(Debug, Default)]
 pub struct State {
     pub(crate) resources: Resources,
+    pub(crate) tools: Tools,
     /// Handles that the initializer graph made, by the input that takes each.
     handles: Option<Vec<(SignatureTensor, Value)>>,
+}
+
+impl State {
+    /// A state for runs with these options. [`State::default`] is for runs on one thread.
+    pub fn new(options: RunOptions) -> Self {
+        let mut state = Self::default();
+        state.tools.workers = Workers::new(options.threads);
+        state
+    }
 }
 
 impl Program {
@@ -64,26 +89,14 @@ impl Program {
             .map(|tensor| (tensor.edge, Fact::new(tensor.ty, tensor.shape.clone())))
             .collect();
         let results: Vec<Edge> = signature.outputs.iter().map(|tensor| tensor.edge).collect();
-        let request = Request {
-            graph: &model.graph,
-            function: None,
-            feeds: &feeds,
-            results: &results,
-            also: &[],
-        };
-        let main = Plan::new(&request, ops, &mut inference)?;
+        let main = Plans::new(Which::Main, feeds, results, Vec::new(), &mut inference)?;
         let mut functions = BTreeMap::new();
         for (name, function) in reachable(model, signature.outputs.is_empty()) {
-            functions.insert(name.clone(), plan_function(function, ops, &mut inference)?);
+            functions.insert(name.clone(), Plans::of_function(function, &mut inference)?);
         }
-        Ok(Self {
-            main,
-            initializer: plan_initializer(model, ops, &mut inference)?,
-            initializer_outputs: model.initializer_outputs.clone(),
-            functions,
-            signature,
-            limits,
-        })
+        let initializer = plan_initializer(model, ops, &mut inference)?;
+        let (model, ops) = (model.clone(), *ops);
+        Ok(Self { model, ops, signature, main, initializer, functions, limits })
     }
 
     /// The inputs that a caller gives, in order; those that the model makes itself are not among
@@ -107,7 +120,8 @@ impl Program {
         state: &mut State,
         inputs: &BTreeMap<String, DenseTensor>,
     ) -> Result<Vec<Value>> {
-        self.run_observed(state, inputs, None)
+        let workers = state.tools.workers.clone();
+        workers.enter(|| self.run_observed(state, inputs, None))
     }
 
     /// Runs the model once; `observer` sees every node.
@@ -157,7 +171,7 @@ impl Program {
         if let Some(plan) = &self.initializer {
             values = Run::new(self, state, self.limits.steps).plan(plan, Vec::new())?;
         }
-        let outputs = self.initializer_outputs.iter().cloned();
+        let outputs = self.model.initializer_outputs.iter().cloned();
         state.handles = Some(outputs.zip(values).collect());
         Ok(())
     }
@@ -184,38 +198,12 @@ fn reachable(model: &Model, is_empty: bool) -> BTreeMap<&String, &Function> {
     found
 }
 
-fn plan_function(
-    function: &Function,
-    ops: &Registry,
-    inference: &mut Inference<'_>,
-) -> Result<Plan> {
-    let missing = || Error::invalid(format!("an argument of `{}` has no node", function.name));
-    let feeds: Vec<(Edge, Fact)> = function
-        .argument_nodes()
-        .into_iter()
-        .zip(&function.arguments)
-        .map(|(node, argument)| {
-            let fact = Fact::new(argument.ty, tensorferry_ir::Shape::UNKNOWN);
-            Ok((node.ok_or_else(missing)?.into(), fact))
-        })
-        .collect::<Result<_>>()?;
-    let results: Vec<Edge> = function.results.iter().map(|(_, edge)| *edge).collect();
-    let request = Request {
-        graph: &function.graph,
-        function: Some(&function.name),
-        feeds: &feeds,
-        results: &results,
-        also: &function.control_results,
-    };
-    Plan::new(&request, ops, inference)
-}
-
 /// The graph that fills tables runs whole: nobody reads what its nodes do.
 fn plan_initializer(
     model: &Model,
     ops: &Registry,
     inference: &mut Inference<'_>,
-) -> Result<Option<Plan>> {
+) -> Result<Option<Plans>> {
     if model.initializer.is_empty() {
         return Ok(None);
     }
@@ -225,12 +213,5 @@ fn plan_initializer(
         ops.find(&node.op).is_none_or(|def| def.spec.effect != Effect::Pure)
     };
     let also: Vec<NodeId> = model.initializer.ids().filter(has_effect).collect();
-    let request = Request {
-        graph: &model.initializer,
-        function: None,
-        feeds: &[],
-        results: &results,
-        also: &also,
-    };
-    Plan::new(&request, ops, inference).map(Some)
+    Plans::new(Which::Initializer, Vec::new(), results, also, inference).map(Some)
 }

@@ -1,11 +1,12 @@
 //! One run of a program.
 
-use tensorferry_ir::{CALL_DEPTH_MAX, FuncRef, Shape};
-use tensorferry_ops::{Context, Error, Fact, Instance, Resources, Result, Value};
+use tensorferry_ir::{CALL_DEPTH_MAX, FuncRef};
+use tensorferry_ops::{Args, Context, Error, Instance, Resources, Result, Value};
 
 use crate::frames;
 use crate::observer::Observer;
-use crate::plan::{Body, Plan, Step, Straight, place};
+use crate::plan::{Body, Step, Straight, place};
+use crate::plans::Plans;
 use crate::program::{Program, State};
 
 /// What goes on during a run.
@@ -49,9 +50,9 @@ impl<'a> Run<'a> {
     }
 
     /// Runs a plan.
-    pub(crate) fn plan(&mut self, plan: &Plan, inputs: Vec<Value>) -> Result<Vec<Value>> {
+    pub(crate) fn plan(&mut self, plans: &Plans, inputs: Vec<Value>) -> Result<Vec<Value>> {
         self.tick()?;
-        check(&plan.inputs, &inputs)?;
+        let plan = plans.get(&inputs, &self.program.model, &self.program.ops)?;
         let function = plan.function.as_deref();
         match &plan.body {
             Body::Straight(straight) => self.straight(straight, function, inputs),
@@ -64,10 +65,11 @@ impl<'a> Run<'a> {
             return Err(Error::limit(format!("functions are over {CALL_DEPTH_MAX} deep")));
         }
         let program = self.program;
-        let plan = program.functions.get(name);
-        let plan = plan.ok_or_else(|| Error::invalid(format!("there is no function `{name}`")))?;
+        let plans = program.functions.get(name);
+        let plans =
+            plans.ok_or_else(|| Error::invalid(format!("there is no function `{name}`")))?;
         self.depth += 1;
-        let result = self.plan(plan, args);
+        let result = self.plan(plans, args);
         self.depth -= 1;
         result
     }
@@ -113,13 +115,23 @@ impl<'a> Run<'a> {
         let inputs: Option<Vec<Value>> = step.inputs.iter().map(take).collect();
         let inputs = inputs.ok_or_else(|| Error::invalid("an input was not computed"))?;
         self.tick()?;
-        let Some(fast) = step.fast else {
+        let Some(kernel) = &step.way else {
             return self.node(&step.instance, &step.name, inputs);
         };
         self.begin(&step.instance, &step.name);
-        let outputs = step.instance.run_fast(fast, inputs);
+        let mut inputs = Args::from(inputs);
+        let outputs = kernel.run(&mut inputs, &mut self.state.tools);
         self.end();
-        outputs
+        let outputs = outputs?;
+        // What nobody else reads is written again.
+        for value in inputs.into_values() {
+            if let Value::Tensor(tensor) = value
+                && let Ok(buffer) = tensor.try_into_vec::<f32>()
+            {
+                self.state.tools.buffers.give(buffer);
+            }
+        }
+        Ok(outputs)
     }
 
     fn begin(&mut self, instance: &Instance, name: &str) {
@@ -151,22 +163,4 @@ impl<'a> Run<'a> {
         }
         Ok(outputs)
     }
-}
-
-/// What is given must be what was planned for.
-fn check(facts: &[Fact], values: &[Value]) -> Result<()> {
-    if facts.len() != values.len() {
-        return Err(Error::invalid(format!("{} inputs, not {}", values.len(), facts.len())));
-    }
-    for (i, (fact, value)) in facts.iter().zip(values).enumerate() {
-        let shape = Shape::of(value.shape());
-        if fact.ty != value.ty() || !fact.shape.agrees(&shape) {
-            let (ty, known) = (fact.ty, &fact.shape);
-            let found = value.ty();
-            return Err(Error::invalid(format!(
-                "input {i} is {found} {shape}, expected {ty} {known}"
-            )));
-        }
-    }
-    Ok(())
 }

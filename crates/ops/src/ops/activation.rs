@@ -1,12 +1,14 @@
 //! Activations with a parameter, limits, and parts of complex numbers.
 
 use tensorferry_ir::Shape;
+use tensorferry_kernels::Unary;
 use tensorferry_tensor::{Complex, DType};
 
 use crate::broadcast::Broadcast;
 use crate::def::case;
+use crate::fast::{chain, unary_follow};
 use crate::wide::{Narrow, Wide, view};
-use crate::{Args, Case, Fact, Op, Result, Spec, Tolerance, Value};
+use crate::{Args, Case, Fact, Fast, Follow, Op, Result, Spec, Tolerance, Value};
 
 register![BiasAddGrad, ClipByValue, ComplexAbs, Imag, LeakyRelu, Prelu, Real, UnsortedSegmentSum];
 
@@ -27,9 +29,14 @@ impl Op for LeakyRelu {
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[1, -1]", "alpha=0.5", "[1, -0.5]")];
+    const FAST: &'static [Fast<Self>] = &[chain()];
 
     fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
         Ok(vec![x[0].shape.clone()])
+    }
+
+    fn follow(&self, inputs: &[Fact], through: usize) -> Option<Follow> {
+        unary_follow(Unary::Leaky(self.alpha), inputs, through)
     }
 
     fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
@@ -49,7 +56,7 @@ binary! {
     /// x, and alpha times x where it is negative. The converter makes it; TensorFlow has no such op.
     Prelu Tolerance::Ulps(1), crate::rows::ELEMENTWISE, ["[1, -2], [0.5]" => "[1, -1]"] {
         real: |x, alpha| if x < 0.0 { x * alpha } else { x },
-    };
+    }, fast Slope;
 }
 
 attrs! {
@@ -66,6 +73,13 @@ impl Op for ClipByValue {
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[-5, 0.5, 5], -1, 1", "", "[-1, 0.5, 1]")];
+    const FAST: &'static [Fast<Self>] = &[chain()];
+
+    fn follow(&self, inputs: &[Fact], through: usize) -> Option<Follow> {
+        let [x, low, high] = inputs else { return None };
+        let one = |fact| crate::fast::constant(fact).filter(|all| all.len() == 1).map(|all| all[0]);
+        unary_follow(Unary::Clip(one(low)?, one(high)?), std::slice::from_ref(x), through)
+    }
 
     fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
         Ok(vec![x[0].shape.clone()])

@@ -5,11 +5,13 @@ use tensorferry_tensor::{Complex, DType, DenseTensor};
 
 use crate::broadcast::Broadcast;
 use crate::def::case;
+use crate::fast::{binary_follow, chain};
 use crate::rows::{COMMUTATIVE, ELEMENTWISE};
 use crate::special::{digamma, hurwitz_zeta, lgamma};
 use crate::wide::{Narrow, Wide, view};
 use crate::{
-    Algebra, Args, Backward, Case, Error, Fact, Gradient, Op, Result, Spec, Tolerance, Value,
+    Algebra, Args, Backward, Case, Error, Fact, Fast, Follow, Gradient, Op, Result, Spec,
+    Tolerance, Value,
 };
 
 register![
@@ -156,7 +158,7 @@ binary! {
      "int32[2147483647], int32[1]" => "int32[-2147483648]", "string[\"a\"], string \"b\"" => "string[\"ab\"]"] {
         real: |a, b| a + b, int: |a, b| a.wrapping_add(b), complex: |a, b| a + b,
         text: |a, b| [&a[..], &b[..]].concat().into(),
-    }, grad add_grad;
+    }, grad add_grad, fast Add;
 
     /// The angle of the point (y, x).
     Atan2 FUNCTION, ELEMENTWISE, ["[1], [1]" => "[0.7853982]"] { real: |y, x| y.atan2(x) };
@@ -173,7 +175,7 @@ binary! {
     /// The quotient; of integers, rounded toward zero.
     Div EXACT, neutral(false, 1), ["[7], [2]" => "[3.5]", "int32[-7], int32[2]" => "int32[-3]"] {
         real: |a, b| a / b, int: |a, b| a.wrapping_div(b), complex: |a, b| a / b,
-    } check integers_no_zero_divisor;
+    } check integers_no_zero_divisor, fast Div;
 
     /// The quotient, 0 where the divisor is 0.
     DivNoNan EXACT, neutral(false, 1), ["[7, 1], [2, 0]" => "[3.5, 0]"] {
@@ -209,7 +211,7 @@ binary! {
     /// The product.
     Mul EXACT, neutral(true, 1), ["[2, 3], [4]" => "[8, 12]", "int32[2147483647], int32[2147483647]" => "int32[1]"] {
         real: |a, b| a * b, int: |a, b| a.wrapping_mul(b), complex: |a, b| a * b,
-    }, grad mul_grad;
+    }, grad mul_grad, fast Mul;
 
     /// The product, 0 where the second factor is 0.
     MulNoNan EXACT, ELEMENTWISE, ["[inf, 2], [0, 3]" => "[0, 6]"] {
@@ -225,7 +227,7 @@ binary! {
     /// The quotient of numbers that are not whole.
     RealDiv EXACT, neutral(false, 1), ["[7], [2]" => "[3.5]"] {
         real: |a, b| a / b, int: |a, b| a.wrapping_div(b), complex: |a, b| a / b,
-    } check integers_no_zero_divisor;
+    } check integers_no_zero_divisor, fast Div;
 
     /// The gradient of `Relu`: the first input where the second is positive.
     ReluGrad -> "backprops: T" EXACT, ELEMENTWISE, ["[5, 5], [1, 0]" => "[5, 0]"] {
@@ -237,12 +239,12 @@ binary! {
         real: |a, b| (a - b) * (a - b),
         int: |a, b| a.wrapping_sub(b).wrapping_mul(a.wrapping_sub(b)),
         complex: |a, b| (a - b).conj() * (a - b),
-    };
+    }, fast SquaredDifference;
 
     /// The difference.
     Sub EXACT, neutral(false, 0), ["[5], [3, 7]" => "[2, -2]"] {
         real: |a, b| a - b, int: |a, b| a.wrapping_sub(b), complex: |a, b| a - b,
-    };
+    }, fast Sub;
 
     /// The quotient of integers, rounded toward zero.
     TruncateDiv EXACT, neutral(false, 1), ["int32[-7], int32[2]" => "int32[-3]"] {
@@ -431,6 +433,7 @@ impl Op for BiasAdd {
         case("[[1, 2], [3, 4]], [10, 20]", "", "[[11, 22], [13, 24]]"),
         case("[[[1, 2], [3, 4]]], [10, 20]", "data_format=\"NCHW\"", "[[[11, 12], [23, 24]]]"),
     ];
+    const FAST: &'static [Fast<Self>] = &[chain()];
     const GRAD: Option<Gradient<Self>> = Some(|op, g| {
         let dy = g.dy()?;
         let format = Attr::text(&op.data_format);
@@ -442,6 +445,12 @@ impl Op for BiasAdd {
             ensure!(rank == 1, "a bias has 1 dim, not {rank}");
         }
         Ok(vec![inputs[0].shape.clone()])
+    }
+
+    fn follow(&self, inputs: &[Fact], through: usize) -> Option<Follow> {
+        let is_last = !self.data_format.starts_with("NC") && inputs.get(1)?.rank() == Some(1);
+        (is_last && through == 0)
+            .then(|| binary_follow(tensorferry_kernels::Binary::Add, inputs, 0))?
     }
 
     fn eval(&self, inputs: Args) -> Result<Vec<Value>> {

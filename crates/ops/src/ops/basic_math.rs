@@ -44,7 +44,7 @@ unary! {
     /// The distance from 0.
     Abs EXACT, ["[-1.5, 2, nan]" => "[1.5, 2, nan]", "int32[-3]" => "int32[3]"] {
         real: |x| x.abs(), signed: |x| x.wrapping_abs(), unsigned: |x| x,
-    };
+    }, fast Abs;
 
     /// The angle whose cosine is `x`.
     Acos FUNCTION, ["[1, 0]" => "[0, 1.5707964]"] { real: |x| x.acos() };
@@ -85,16 +85,16 @@ unary! {
     /// x, and e^x - 1 where x is negative.
     Elu -> "activations: T" ROOTED, ["[2, -1]" => "[2, -0.63212055]"] {
         real: |x| if x < 0.0 { x.exp_m1() } else { x },
-    };
+    }, fast Elu;
 
     /// Gauss' error function.
-    Erf FUNCTION, ["[0, 0.5]" => "[0, 0.5204999]"] { real: |x| x.by(erf) };
+    Erf FUNCTION, ["[0, 0.5]" => "[0, 0.5204999]"] { real: |x| x.by(erf) }, fast Erf;
 
     /// One minus the error function, precise where that is small.
     Erfc FUNCTION, ["[0, 0.5]" => "[1, 0.47950011]"] { real: |x| x.by(erfc) };
 
     /// e to the power x.
-    Exp FUNCTION, ["[0, 1]" => "[1, 2.7182817]"] { real: |x| x.exp(), complex: |z| z.exp() };
+    Exp FUNCTION, ["[0, 1]" => "[1, 2.7182817]"] { real: |x| x.exp(), complex: |z| z.exp() }, fast Exp;
 
     /// e^x - 1, precise near 0.
     Expm1 FUNCTION, ["[0, 1]" => "[0, 1.7182819]"] { real: |x| x.exp_m1() };
@@ -122,23 +122,23 @@ unary! {
     /// Changes the sign of every element.
     Neg EXACT, ["[1, -0.5]" => "[-1, 0.5]", "int32[3]" => "int32[-3]"] {
         real: |x| -x, int: |x| x.wrapping_neg(), complex: |z| -z,
-    } grad neg_grad;
+    } grad neg_grad, fast Neg;
 
     /// One over x.
     Reciprocal FUNCTION, ["[4, -0.5]" => "[0.25, -2]"] {
         real: |x| x.recip(), complex: |z| z.recip(),
-    };
+    }, fast Reciprocal;
 
     /// x, and 0 where x is negative.
     Relu -> "activations: T" EXACT, ["[2, -1, nan]" => "[2, 0, nan]"] {
         real: |x| if x < 0.0 { 0.0 } else { x }, signed: |x| x.max(0), unsigned: |x| x,
-    } grad relu_grad;
+    } grad relu_grad, fast Relu;
 
     /// x, no less than 0 and no more than 6.
     Relu6 -> "activations: T" EXACT, ["[2, -1, 7]" => "[2, 0, 6]"] {
         real: |x| x.clamp(0.0, 6.0),
         signed: |x| x.clamp(0, 6), unsigned: |x| x.min(6),
-    };
+    }, fast Relu6;
 
     /// The nearest integer, the even one of two.
     Rint EXACT, ["[0.5, 1.5, -1.2]" => "[0, 2, -1]"] { real: |x| x.round_ties_even() };
@@ -151,20 +151,20 @@ unary! {
     /// One over the square root.
     Rsqrt FUNCTION, ["[4, 0.25]" => "[0.5, 2]"] {
         real: |x| x.sqrt().recip(), complex: |z| z.sqrt().recip(),
-    };
+    }, fast Rsqrt;
 
     /// x, and e^x - 1 where x is negative, scaled so that variance 1 stays.
     Selu -> "activations: T" ROOTED, ["[1, -1]" => "[1.050701, -1.1113307]"] {
         real: |x| x.by(|x| {
             if x < 0.0 { SELU_SCALE_ALPHA * x.exp_m1() } else { SELU_SCALE * x }
         }),
-    };
+    }, fast Selu;
 
     /// 1 / (1 + e^-x).
     Sigmoid FUNCTION, ["[0, -1000]" => "[0.5, 0]"] {
         real: |x| x.by(sigmoid),
         complex: |z| (Complex::new(1.0, 0.0) + (-z).exp()).recip(),
-    };
+    }, fast Sigmoid;
 
     /// -1, 0 or 1; NaN for NaN.
     Sign EXACT, ["[-2, 0, 3, nan]" => "[-1, 0, 1, nan]", "int32[-7]" => "int32[-1]"] {
@@ -191,12 +191,12 @@ unary! {
     Softsign -> "activations: T" FUNCTION, ["[1, -3]" => "[0.5, -0.75]"] { real: |x| x / (1.0 + x.abs()) };
 
     /// The square root.
-    Sqrt FUNCTION, ["[4, 0.25]" => "[2, 0.5]"] { real: |x| x.sqrt(), complex: |z| z.sqrt() };
+    Sqrt FUNCTION, ["[4, 0.25]" => "[2, 0.5]"] { real: |x| x.sqrt(), complex: |z| z.sqrt() }, fast Sqrt;
 
     /// x times x.
     Square EXACT, ["[3, -0.5]" => "[9, 0.25]", "int32[-3]" => "int32[9]"] {
         real: |x| x * x, int: |x| x.wrapping_mul(x), complex: |z| z * z,
-    };
+    }, fast Square;
 
     /// The tangent of an angle.
     Tan Tolerance::Ulps(8), ["[0, 1]" => "[0, 1.5574077]"] {
@@ -214,7 +214,7 @@ unary! {
             let (up, down) = (z.exp(), (-z).exp());
             (up - down) / (up + down)
         },
-    };
+    }, fast Tanh;
 }
 
 fn neg_grad(_: &Neg, g: &mut Backward<'_>) -> Result<Vec<Option<Edge>>> {

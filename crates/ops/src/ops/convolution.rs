@@ -5,8 +5,11 @@ use tensorferry_tensor::{DType, DenseTensor};
 
 use crate::conv::{backward_filter, backward_input, forward};
 use crate::def::case;
+use crate::fast;
 use crate::window::Sliding;
-use crate::{Args, Attributes, Backward, Case, Fact, Gradient, Op, Result, Spec, Tolerance, Value};
+use crate::{
+    Args, Attributes, Backward, Case, Fact, Fast, Gradient, Op, Result, Spec, Tolerance, Value,
+};
 
 register![
     Conv2D,
@@ -119,6 +122,8 @@ impl Op for Conv2D {
             "[[[[2, 4], [7, 10]]]]",
         ),
     ];
+    const FAST: &'static [Fast<Self>] =
+        &[Fast { name: "packed", prepare: |op, inputs| fast::conv(op.sliding(), inputs) }];
     const GRAD: Option<Gradient<Self>> = Some(|op, g| conv_grad("Conv2D", &op.write(), g));
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
@@ -144,6 +149,8 @@ impl Op for DepthwiseConv2dNative {
         "strides=[1, 1, 1, 1], padding=\"VALID\"",
         "[[[[4, 420]]]]",
     )];
+    const FAST: &'static [Fast<Self>] =
+        &[Fast { name: "vectors", prepare: |op, inputs| fast::depthwise(op.sliding(), inputs) }];
     const GRAD: Option<Gradient<Self>> =
         Some(|op, g| conv_grad("DepthwiseConv2dNative", &op.write(), g));
 
@@ -397,6 +404,17 @@ macro_rules! fused {
                     ..Spec::PURE
                 };
                 const CASES: &'static [Case] = &[$case];
+                const FAST: &'static [Fast<Self>] = &[Fast {
+                    name: "packed",
+                    prepare: |op, inputs| {
+                        let way = match $is_depthwise {
+                            true => fast::depthwise(op.sliding(), inputs)?,
+                            false => fast::conv(op.sliding(), inputs)?,
+                        };
+                        let y = Fact::new(inputs[0].ty, op.infer(inputs).ok()?.remove(0));
+                        fast::fused(way, &y, &op.fused_ops, &inputs[2..], op.leakyrelu_alpha)
+                    },
+                }];
 
                 fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
                     infer_conv(&self.sliding()?, inputs, $is_depthwise)

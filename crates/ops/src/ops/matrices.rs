@@ -4,6 +4,7 @@ use tensorferry_ir::{Attr, Dim, Shape};
 use tensorferry_tensor::{Complex, DType, DenseTensor};
 
 use crate::def::case;
+use crate::fast;
 use crate::wide::{Narrow, Wide, view};
 use crate::{
     Args, Backward, Case, Fact, Fast, Gradient, Op, Result, Spec, Tolerance, Value, checked_len,
@@ -33,8 +34,10 @@ impl Op for MatMul {
         case("[[1, 2], [3, 4]], [[5], [6]]", "", "[[17], [39]]"),
         case("[[1, 2], [3, 4]], [[5, 6]]", "transpose_a=true, transpose_b=true", "[[23], [34]]"),
     ];
-    const FAST: &'static [Fast<Self>] =
-        &[Fast { name: "rows", applies: |_, x| is_f32(x), run: |op, inputs| op.fast(&inputs) }];
+    const FAST: &'static [Fast<Self>] = &[Fast {
+        name: "packed",
+        prepare: |op, inputs| fast::matmul(op.transpose_a, op.transpose_b, inputs),
+    }];
     const GRAD: Option<Gradient<Self>> = Some(Self::grad);
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
@@ -140,35 +143,7 @@ pub(crate) fn product(
     })
 }
 
-fn is_f32(inputs: &[Fact]) -> bool {
-    let single = tensorferry_tensor::DType::Float32.into();
-    inputs.iter().all(|fact| fact.ty == single)
-}
-
 impl MatMul {
-    /// Rows of `b` are added to a row of the result, which the compiler turns into vectors.
-    fn fast(&self, inputs: &Args) -> Result<Vec<Value>> {
-        let (x, y) = (inputs.tensor(0)?, inputs.tensor(1)?);
-        let plan = Product::new(x.shape(), y.shape(), self.transpose_a, self.transpose_b)?;
-        let flipped;
-        let b: &[f32] = if self.transpose_b {
-            flipped = crate::walk::transposed(y, &[1, 0]);
-            flipped.as_slice().unwrap_or_default()
-        } else {
-            inputs.slice(1)?
-        };
-        let a: &[f32] = inputs.slice(0)?;
-        let mut out = vec![0.0_f32; plan.m * plan.n];
-        for (i, row) in out.chunks_exact_mut(plan.n.max(1)).enumerate() {
-            for k in 0..plan.k {
-                let factor = a[i * plan.a.0 + k * plan.a.1];
-                let from = &b[k * plan.n..(k + 1) * plan.n];
-                row.iter_mut().zip(from).for_each(|(sum, x)| *sum += factor * x);
-            }
-        }
-        Ok(vec![DenseTensor::new(&[plan.m, plan.n], out).into()])
-    }
-
     /// d(ab) = da·b + a·db, each side transposed as the inputs are.
     fn grad(&self, g: &mut Backward<'_>) -> Result<Vec<Option<tensorferry_ir::Edge>>> {
         let (a, b, dy) = (g.inputs[0], g.inputs[1], g.dy()?);
@@ -287,6 +262,10 @@ impl Op for BatchMatMul {
     };
     const CASES: &'static [Case] =
         &[case("[[[1, 2]], [[3, 4]]], [[5], [6]]", "", "[[[17]], [[39]]]")];
+    const FAST: &'static [Fast<Self>] = &[Fast {
+        name: "packed",
+        prepare: |op, inputs| fast::batch_matmul(op.adj_x, op.adj_y, inputs),
+    }];
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         infer_stacked(inputs, self.adj_x, self.adj_y)
@@ -357,6 +336,14 @@ impl Op for FusedMatMul {
         "fused_ops=[\"BiasAdd\", \"Relu\"]",
         "[[14, 0]]",
     )];
+    const FAST: &'static [Fast<Self>] = &[Fast {
+        name: "packed",
+        prepare: |op, inputs| {
+            let way = fast::matmul(op.transpose_a, op.transpose_b, inputs)?;
+            let y = Fact::new(inputs[0].ty, op.infer(inputs).ok()?.remove(0));
+            fast::fused(way, &y, &op.fused_ops, &inputs[2..], op.leakyrelu_alpha)
+        },
+    }];
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         let op = MatMul { transpose_a: self.transpose_a, transpose_b: self.transpose_b };

@@ -4,10 +4,12 @@ use tensorferry_ir::{Attr, Dim, Edge, Shape};
 use tensorferry_tensor::{DType, DenseTensor};
 
 use crate::def::case;
+use crate::fast;
 use crate::walk::transposed;
 use crate::wide::Narrow;
 use crate::{
-    Args, Backward, Case, Fact, Gradient, Op, Result, Spec, Tolerance, Value, checked_len,
+    Args, Backward, Case, Fact, Fast, Follow, Gradient, Op, Result, Spec, Tolerance, Value,
+    checked_len,
 };
 
 register![FusedBatchNorm, FusedBatchNormV2, FusedBatchNormV3, Lrn, LogSoftmax, Softmax];
@@ -43,6 +45,9 @@ impl Op for Softmax {
     };
     const CASES: &'static [Case] = &[case("[[0, 0], [0, 1000]]", "", "[[0.5, 0.5], [0, 1]]")];
     const GRAD: Option<Gradient<Self>> = Some(softmax_grad);
+
+    const FAST: &'static [Fast<Self>] =
+        &[Fast { name: "vectors", prepare: |_, inputs| fast::softmax(inputs) }];
 
     fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
         Ok(vec![x[0].shape.clone()])
@@ -82,6 +87,9 @@ impl Op for LogSoftmax {
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[0, 0]", "", "[-0.6931472, -0.6931472]")];
+
+    const FAST: &'static [Fast<Self>] =
+        &[Fast { name: "vectors", prepare: |_, inputs| fast::log_softmax(inputs) }];
 
     fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
         Ok(vec![x[0].shape.clone()])
@@ -266,6 +274,14 @@ macro_rules! batch_norms {
                     ..Spec::PURE
                 };
                 const CASES: &'static [Case] = &[$case];
+
+                const FAST: &'static [Fast<Self>] = &[fast::chain()];
+
+                fn follow(&self, inputs: &[Fact], through: usize) -> Option<Follow> {
+                    let is_taken = !self.is_training && !self.data_format.starts_with("NC");
+                    let epsilon = f64::from(self.epsilon);
+                    is_taken.then(|| fast::norm_follow(epsilon, inputs, through))?
+                }
 
                 fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
                     let at = if self.data_format.starts_with("NC") { 1 } else { usize::MAX };

@@ -1,13 +1,19 @@
 //! Largest elements and means of sliding windows.
 
 use tensorferry_ir::{Dim, Shape};
+<<<<<<< HEAD
 use tensorferry_tensor::{DType, DenseTensor};
+=======
+use tensorferry_kernels::PoolKind;
+use tensorferry_tensor::DType;
+>>>>>>> e2542d5 (Run ops in faster ways, joined and packed, in a plan for each set of shapes)
 
 use crate::def::case;
+use crate::fast;
 use crate::walk::Odometer;
 use crate::wide::{Narrow, Wide, view};
 use crate::window::{Axis, Padding, Sliding};
-use crate::{Args, Case, Error, Fact, Op, Result, Spec, Tolerance, Value, checked_len};
+use crate::{Args, Case, Error, Fact, Fast, Op, Result, Spec, Tolerance, Value, checked_len};
 
 register![AvgPool, AvgPool3D, MaxPool, MaxPool3D, MaxPoolWithArgmax];
 
@@ -78,6 +84,7 @@ enum Kind {
     Mean,
 }
 
+<<<<<<< HEAD
 /// A pooling of one tensor, channels last.
 struct Pooled {
     n: usize,
@@ -103,6 +110,14 @@ impl Pooled {
             }
         });
         out
+=======
+impl Kind {
+    fn of_kernels(self) -> PoolKind {
+        match self {
+            Self::Max => PoolKind::Max,
+            Self::Mean => PoolKind::Mean,
+        }
+>>>>>>> e2542d5 (Run ops in faster ways, joined and packed, in a plan for each set of shapes)
     }
 }
 
@@ -192,6 +207,13 @@ macro_rules! pools {
                     ..Spec::PURE
                 };
                 const CASES: &'static [Case] = &[$case];
+                const FAST: &'static [Fast<Self>] = match $n {
+                    2 => &[Fast {
+                        name: "vectors",
+                        prepare: |op, x| fast::pool(op.window(), $kind.of_kernels(), x),
+                    }],
+                    _ => &[],
+                };
 
                 fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
                     let (sliding, sizes) = self.window()?;

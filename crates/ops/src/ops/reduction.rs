@@ -1,12 +1,16 @@
 //! Ops that make one element of many, along axes.
 
 use tensorferry_ir::{Attr, Dim, Shape};
+use tensorferry_kernels::Reduction;
 use tensorferry_tensor::Complex;
 
 use crate::def::case;
+use crate::fast;
 use crate::walk::{Odometer, strides};
 use crate::wide::{Narrow, Wide, view};
-use crate::{Args, Backward, Case, Error, Fact, Gradient, Op, Result, Spec, Tolerance, Value};
+use crate::{
+    Args, Backward, Case, Error, Fact, Fast, Gradient, Op, Result, Spec, Tolerance, Value,
+};
 
 register![Sum, Mean, Prod, Max, Min, All, Any, EuclideanNorm];
 
@@ -110,7 +114,7 @@ macro_rules! reductions {
     ($($(#[doc = $doc:literal])+
         $name:ident $tolerance:expr, $indices:literal, [$($input:literal => $output:literal),+] {
             $($kind:ident: |$group:ident| $formula:expr),+ $(,)?
-        } $(grad $grad:path)?;)*
+        } $(grad $grad:path)? $(, fast $fast:ident)?;)*
     ) => {
         $(
             attrs! {
@@ -131,6 +135,12 @@ macro_rules! reductions {
                 };
                 const CASES: &'static [Case] = &[$(case($input, "", $output)),+];
                 $(const GRAD: Option<Gradient<Self>> = Some($grad);)?
+                $(const FAST: &'static [Fast<Self>] = &[Fast {
+                    name: "vectors",
+                    prepare: |op, inputs| {
+                        fast::reduction(Reduction::$fast, op.keep_dims, inputs)
+                    },
+                }];)?
 
                 fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
                     reduced(inputs, self.keep_dims)
@@ -189,7 +199,7 @@ reductions! {
         real: |all| all.sum(),
         int: |all| all.reduce(|sum, x| sum.wrapping_add(x)).unwrap_or(0),
         complex: |all| all.fold(Complex::default(), |sum, x| sum + x),
-    } grad sum_grad;
+    } grad sum_grad, fast Sum;
 
     /// The mean of the elements along the given axes; integers are divided toward zero.
     Mean Tolerance::SUM, "T", ["[[1, 2], [3, 5]], int32[1]" => "[1.5, 4]", "int32[1, 2], int32[0]" => "int32 1"] {
@@ -209,7 +219,7 @@ reductions! {
             let n = Complex::new(all.len() as f64, 0.0);
             all.fold(Complex::default(), |sum, x| sum + x) / n
         },
-    } grad mean_grad;
+    } grad mean_grad, fast Mean;
 
     /// Multiplies the elements along the given axes.
     Prod Tolerance::SUM, "T", ["[[1, 2], [3, 4]], int32[0]" => "[3, 8]"] {
@@ -224,7 +234,7 @@ reductions! {
         real: |all| all.fold(f64::NEG_INFINITY, |m, x| if m > x || m.is_nan() { m } else { x }),
         signed: |all| all.max().unwrap_or(i64::MIN),
         unsigned: |all| all.max().unwrap_or(0),
-    };
+    }, fast Max;
 
     /// The smallest element along the given axes; NaN if there is one, the highest number if there
     /// is no element.

@@ -33,6 +33,17 @@ impl<T: bytemuck::Pod> Buffer<T> {
 }
 
 impl<T: Clone> Buffer<T> {
+    /// The elements as a vector, when nobody else holds them.
+    ///
+    /// # Errors
+    /// The buffer itself, when it is shared or a view.
+    pub fn try_into_vec(self) -> Result<Vec<T>, Self> {
+        match self.0 {
+            Inner::Owned(all) => Arc::try_unwrap(all).map_err(|all| Self(Inner::Owned(all))),
+            mapped @ Inner::Mapped { .. } => Err(Self(mapped)),
+        }
+    }
+
     /// The elements as a vector, without a copy when nobody else holds them.
     pub fn into_vec(self) -> Vec<T> {
         match self.0 {

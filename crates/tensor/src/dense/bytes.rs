@@ -183,7 +183,15 @@ mod tests {
         let values = vec![1_i32, 2, 3];
         let place = values.as_ptr();
         let tensor = DenseTensor::vector(values);
-        let taken = tensor.into_vec::<i32>().unwrap();
+        let shared = tensor.clone();
+        let tensor = tensor.try_into_vec::<i32>().unwrap_err();
+        assert_eq!(tensor, shared);
+        drop(shared);
+        let tensor = tensor.try_into_vec::<f32>().unwrap_err();
+        assert!(tensor.clone().try_into_vec::<i32>().is_err(), "the clone shares them");
+        let taken = tensor.try_into_vec::<i32>().unwrap();
+        assert_eq!(taken.as_ptr(), place);
+        let taken = DenseTensor::vector(taken).into_vec::<i32>().unwrap();
         assert_eq!(taken.as_ptr(), place);
     }
 }

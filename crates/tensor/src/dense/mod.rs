@@ -115,6 +115,19 @@ impl DenseTensor {
         }
     }
 
+    /// The elements as a vector, when they are of type `T` and nobody else holds them.
+    ///
+    /// # Errors
+    /// The tensor itself, when that is not so.
+    pub fn try_into_vec<T: Element>(self) -> Result<Vec<T>, Self> {
+        let shape = self.shape;
+        let buffer = match T::take(self.storage) {
+            Ok(buffer) => buffer,
+            Err(storage) => return Err(Self { shape, storage }),
+        };
+        buffer.try_into_vec().map_err(|buffer| Self { shape, storage: T::wrap(buffer) })
+    }
+
     /// The same elements under another shape; `None` when the number of elements differs.
     pub fn reshaped(self, shape: &[usize]) -> Option<Self> {
         Self::from_storage(shape, self.storage)

@@ -1,0 +1,151 @@
+//! Convolutions of images.
+
+use tensorferry_kernels::{
+    DepthwiseFilter, Finish, Image, Packed, Post, Tools, conv2d, depthwise2d,
+};
+use tensorferry_tensor::DenseTensor;
+
+use super::{absorb, constant, is_f32, known};
+use crate::way::operands;
+use crate::window::Sliding;
+use crate::{Args, Error, Fact, Kernel, Result, Value, Way, checked_len};
+
+/// The windows of `x`, whose channels are last.
+pub(crate) fn image(sliding: &Sliding, x: &[usize], window: [usize; 2]) -> Result<Image> {
+    let &[n, height, width, channels] = x else {
+        fail!("images have 4 dims, not {}", x.len());
+    };
+    let [_, rows, columns] = sliding.axes(&[height, width], &window)?;
+    for axis in [rows, columns] {
+        let reach = axis.window.saturating_mul(axis.dilation);
+        let sum = axis.before.saturating_add(axis.input).saturating_add(reach);
+        ensure!(sum.saturating_add(axis.stride) < 1 << 30, "the window is too large");
+    }
+    Ok(Image {
+        n,
+        height,
+        width,
+        channels,
+        window,
+        stride: [rows.stride, columns.stride],
+        dilation: [rows.dilation, columns.dilation],
+        before: [rows.before, columns.before],
+        output: [rows.output, columns.output],
+    })
+}
+
+/// A filter with known dims for images of a known number of channels.
+fn dims(sliding: &Sliding, inputs: &[Fact]) -> Option<[usize; 4]> {
+    let [x, filter, ..] = inputs else { return None };
+    let is_taken = is_f32(x) && is_f32(filter) && x.rank()? == 4 && sliding.strides.len() == 2;
+    let dims: [usize; 4] = filter.shape.known()?.try_into().ok()?;
+    let channels = match sliding.is_channels_first {
+        true => known(x.dims()?.get(1))?,
+        false => known(x.dims()?.last())?,
+    };
+    (is_taken && channels == dims[2] && dims.iter().all(|dim| *dim > 0)).then_some(dims)
+}
+
+/// A convolution in one group.
+pub(crate) fn conv(sliding: Result<Sliding>, inputs: &[Fact]) -> Option<Way> {
+    let sliding = sliding.ok()?;
+    let dims = dims(&sliding, inputs)?;
+    let filter = constant(&inputs[1]).map(|all| pack(all, dims));
+    let taken = if filter.is_some() { vec![0] } else { vec![0, 1] };
+    Some(Way::new(taken, Conv { sliding, dims, filter, finish: Finish::default() }))
+}
+
+fn pack(filter: &[f32], [rows, columns, channels, out]: [usize; 4]) -> Packed {
+    Packed::new(filter, rows * columns * channels, out, (out, 1))
+}
+
+#[derive(Debug)]
+struct Conv {
+    sliding: Sliding,
+    dims: [usize; 4],
+    /// The filter, when it is constant.
+    filter: Option<Packed>,
+    finish: Finish,
+}
+
+impl Kernel for Conv {
+    fn run(&self, inputs: &mut Args, tools: &mut Tools) -> Result<Vec<Value>> {
+        let x = self.sliding.to_channels_last(inputs.tensor(0)?.clone());
+        let [rows, columns, _, out_channels] = self.dims;
+        let image = image(&self.sliding, x.shape(), [rows, columns])?;
+        let late;
+        let filter = match &self.filter {
+            Some(filter) => filter,
+            None => {
+                let filter = inputs.tensor(1)?;
+                ensure!(filter.shape() == self.dims, "a filter of shape {:?}", filter.shape());
+                late = pack(inputs.slice(1)?, self.dims);
+                &late
+            }
+        };
+        ensure!(image.channels == self.dims[2], "images of {} channels", image.channels);
+        let shape = [image.n, image.output[0], image.output[1], out_channels];
+        let len = checked_len(&shape)?;
+        let first = if self.filter.is_some() { 1 } else { 2 };
+        let operands = operands(&self.finish.posts, inputs, first, (len, out_channels))?;
+        let all = x.as_slice().ok_or_else(|| crate::rows::refused(x.dtype()))?;
+        let mut out = tools.buffers.take(len);
+        conv2d(&tools.workers, &image, all, filter, &self.finish, &operands, &mut out);
+        Ok(vec![self.sliding.restored(DenseTensor::new(&shape, out)).into()])
+    }
+
+    fn absorb(&mut self, post: &Post) -> bool {
+        // What follows knows channels as the last axis.
+        !self.sliding.is_channels_first
+            && absorb(self.filter.as_mut(), &mut self.finish, self.dims[3], post)
+    }
+}
+
+/// A depthwise convolution with as many channels out as in.
+pub(crate) fn depthwise(sliding: Result<Sliding>, inputs: &[Fact]) -> Option<Way> {
+    let sliding = sliding.ok()?;
+    let dims = dims(&sliding, inputs).filter(|dims| dims[3] == 1)?;
+    let filter = constant(&inputs[1]).map(|all| DepthwiseFilter::new(all.to_vec(), dims[2]));
+    let taken = if filter.is_some() { vec![0] } else { vec![0, 1] };
+    Some(Way::new(taken, Depthwise { sliding, dims, filter, finish: Finish::default() }))
+}
+
+#[derive(Debug)]
+struct Depthwise {
+    sliding: Sliding,
+    dims: [usize; 4],
+    filter: Option<DepthwiseFilter>,
+    finish: Finish,
+}
+
+impl Kernel for Depthwise {
+    fn run(&self, inputs: &mut Args, tools: &mut Tools) -> Result<Vec<Value>> {
+        let x = self.sliding.to_channels_last(inputs.tensor(0)?.clone());
+        let [rows, columns, channels, _] = self.dims;
+        let image = image(&self.sliding, x.shape(), [rows, columns])?;
+        ensure!(image.channels == channels, "images of {} channels", image.channels);
+        let late;
+        let filter = match &self.filter {
+            Some(filter) => filter,
+            None => {
+                let filter = inputs.tensor(1)?;
+                ensure!(filter.shape() == self.dims, "a filter of shape {:?}", filter.shape());
+                late = DepthwiseFilter::new(inputs.slice::<f32>(1)?.to_vec(), channels);
+                &late
+            }
+        };
+        let shape = [image.n, image.output[0], image.output[1], channels];
+        let len = checked_len(&shape)?;
+        let first = if self.filter.is_some() { 1 } else { 2 };
+        let operands = operands(&self.finish.posts, inputs, first, (len, channels))?;
+        let all = x.as_slice().ok_or_else(|| Error::invalid("images of single precision"))?;
+        let mut out = tools.buffers.take(len);
+        depthwise2d(&tools.workers, &image, all, filter, &self.finish, &operands, &mut out);
+        Ok(vec![self.sliding.restored(DenseTensor::new(&shape, out)).into()])
+    }
+
+    fn absorb(&mut self, post: &Post) -> bool {
+        !self.sliding.is_channels_first
+            && absorb(self.filter.as_mut(), &mut self.finish, self.dims[2], post)
+    }
+}
