@@ -151,10 +151,15 @@ impl Lines<'_> {
         let (ops, image) = (isa.f32(), self.image);
         let c = image.channels;
         let mask = ops.first_n_mask(n);
-        // SAFETY (of calls): `p` has `n` numbers from its first on.
-        let load = |p: &[f32]| unsafe {
-            debug_assert!(p.len() >= n);
-            if IS_WHOLE { ops.load_ptr(p.as_ptr()) } else { ops.load_ptr_mask(p.as_ptr(), mask) }
+        let load = |p: &[f32]| {
+            let p = &p[..n];
+            // SAFETY: `p` has `n` numbers, a vector when `IS_WHOLE`.
+            unsafe {
+                match IS_WHOLE {
+                    true => ops.load_ptr(p.as_ptr()),
+                    false => ops.load_ptr_mask(p.as_ptr(), mask),
+                }
+            }
         };
         let (low, high) = (ops.splat(self.low), ops.splat(self.high));
         for column in columns {

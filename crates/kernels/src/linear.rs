@@ -117,7 +117,8 @@ mod tests {
     fn operations_are_what_they_say() {
         let xs: Vec<f32> = (0..1003).map(|i| (i as f32 - 500.0) / 7.0).collect();
         let ys: Vec<f32> = (0..1003).map(|i| (i * i % 97) as f32 + 0.5).collect();
-        let cases: [(Binary, fn(f32, f32) -> f32); 8] = [
+        type Case = (Binary, fn(f32, f32) -> f32);
+        let cases: [Case; 8] = [
             (Binary::Add, |a, b| a + b),
             (Binary::Sub, |a, b| a - b),
             (Binary::SubFrom, |a, b| b - a),

@@ -21,9 +21,12 @@ pub(crate) struct Plans {
     feeds: Vec<Edge>,
     results: Vec<Edge>,
     also: Vec<NodeId>,
-    by_shape: Mutex<Vec<(Vec<Vec<usize>>, Arc<Plan>)>>,
+    by_shape: Mutex<Vec<ByShape>>,
     general: OnceLock<Arc<Plan>>,
 }
+
+/// The shapes of the inputs, and the plan for them.
+type ByShape = (Vec<Vec<usize>>, Arc<Plan>);
 
 /// Which graph it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

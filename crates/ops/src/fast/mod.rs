@@ -93,29 +93,28 @@ fn absorb<W: Columns>(
     if n != channels {
         return false;
     }
-    if let (Some(weights), true) = (weights, finish.is_nothing()) {
-        let negative = |all: &[f32]| all.iter().map(|x| -x).collect::<Vec<_>>();
-        match post {
-            Post::Scale { scale, offset } => return done(weights.scale(scale, offset)),
-            Post::Binary(op, Other::Channels(all)) => match op {
-                Binary::Add => return done(weights.scale(&[1.0], all)),
-                Binary::Sub => return done(weights.scale(&[1.0], &negative(all))),
-                Binary::Mul => return done(weights.scale(all, &[0.0])),
-                _ => {}
-            },
-            Post::Binary(op, Other::Scalar(x)) => match op {
-                Binary::Add => return done(weights.scale(&[1.0], &[*x])),
-                Binary::Sub => return done(weights.scale(&[1.0], &[-*x])),
-                Binary::Mul => return done(weights.scale(&[*x], &[0.0])),
-                _ => {}
-            },
-            _ => {}
-        }
+    if let (Some(weights), true, Some((scale, offset))) =
+        (weights, finish.is_nothing(), as_scale(post))
+    {
+        weights.scale(&scale, &offset);
+        return true;
     }
     finish.push(post.clone());
     true
 }
 
-fn done((): ()) -> bool {
-    true
+/// The factors and summands that a step comes to, one for all channels or one each.
+fn as_scale(post: &Post) -> Option<(Vec<f32>, Vec<f32>)> {
+    let (op, all) = match post {
+        Post::Scale { scale, offset } => return Some((scale.clone(), offset.clone())),
+        Post::Binary(op, Other::Channels(all)) => (op, all.clone()),
+        Post::Binary(op, Other::Scalar(x)) => (op, vec![*x]),
+        _ => return None,
+    };
+    match op {
+        Binary::Add => Some((vec![1.0], all)),
+        Binary::Sub => Some((vec![1.0], all.iter().map(|x| -x).collect())),
+        Binary::Mul => Some((all, vec![0.0])),
+        _ => None,
+    }
 }

@@ -1,12 +1,8 @@
 //! Largest elements and means of sliding windows.
 
 use tensorferry_ir::{Dim, Shape};
-<<<<<<< HEAD
-use tensorferry_tensor::{DType, DenseTensor};
-=======
 use tensorferry_kernels::PoolKind;
-use tensorferry_tensor::DType;
->>>>>>> e2542d5 (Run ops in faster ways, joined and packed, in a plan for each set of shapes)
+use tensorferry_tensor::{DType, DenseTensor};
 
 use crate::def::case;
 use crate::fast;
@@ -84,7 +80,6 @@ enum Kind {
     Mean,
 }
 
-<<<<<<< HEAD
 /// A pooling of one tensor, channels last.
 struct Pooled {
     n: usize,
@@ -110,14 +105,15 @@ impl Pooled {
             }
         });
         out
-=======
+    }
+}
+
 impl Kind {
     fn of_kernels(self) -> PoolKind {
         match self {
             Self::Max => PoolKind::Max,
             Self::Mean => PoolKind::Mean,
         }
->>>>>>> e2542d5 (Run ops in faster ways, joined and packed, in a plan for each set of shapes)
     }
 }
 
