@@ -1,5 +1,6 @@
 //! Faster ways on random shapes and attributes, compared with `eval`, and with `eval` of what they
 //! take over.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use tensorferry_ir::{Attrs, Dim, Shape, parse_attrs};
 use tensorferry_kernels::{Tools, Workers};

@@ -1,4 +1,5 @@
 //! Joined and packed steps give what the nodes give one by one, whatever the shapes and threads are.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::collections::{BTreeMap, HashMap};
 
