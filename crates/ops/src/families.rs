@@ -18,10 +18,14 @@ pub(crate) mod control_v1;
 pub(crate) mod convolution;
 #[path = "ops/creation.rs"]
 pub(crate) mod creation;
+#[path = "ops/einsum.rs"]
+pub(crate) mod einsum;
 #[path = "ops/graph.rs"]
 pub(crate) mod graph;
 #[path = "ops/hash_table.rs"]
 pub(crate) mod hash_table;
+#[path = "ops/image.rs"]
+pub(crate) mod image;
 #[path = "ops/logical.rs"]
 pub(crate) mod logical;
 #[path = "ops/matrices.rs"]
@@ -34,8 +38,18 @@ pub(crate) mod pooling;
 pub(crate) mod reduction;
 #[path = "ops/scan.rs"]
 pub(crate) mod scan;
+#[path = "ops/scatter.rs"]
+pub(crate) mod scatter;
+#[path = "ops/search.rs"]
+pub(crate) mod search;
+#[path = "ops/segment.rs"]
+pub(crate) mod segment;
 #[path = "ops/slice_join.rs"]
 pub(crate) mod slice_join;
+#[path = "ops/spectral.rs"]
+pub(crate) mod spectral;
+#[path = "ops/suppression.rs"]
+pub(crate) mod suppression;
 #[path = "ops/tensor_list.rs"]
 pub(crate) mod tensor_list;
 #[path = "ops/transformation.rs"]
@@ -50,15 +64,22 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family { name: "control_v1", ops: control_v1::OPS },
     Family { name: "convolution", ops: convolution::OPS },
     Family { name: "creation", ops: creation::OPS },
+    Family { name: "einsum", ops: einsum::OPS },
     Family { name: "graph", ops: graph::OPS },
     Family { name: "hash_table", ops: hash_table::OPS },
+    Family { name: "image", ops: image::OPS },
     Family { name: "logical", ops: logical::OPS },
     Family { name: "matrices", ops: matrices::OPS },
     Family { name: "normalization", ops: normalization::OPS },
     Family { name: "pooling", ops: pooling::OPS },
     Family { name: "reduction", ops: reduction::OPS },
     Family { name: "scan", ops: scan::OPS },
+    Family { name: "scatter", ops: scatter::OPS },
+    Family { name: "search", ops: search::OPS },
+    Family { name: "segment", ops: segment::OPS },
     Family { name: "slice_join", ops: slice_join::OPS },
+    Family { name: "spectral", ops: spectral::OPS },
+    Family { name: "suppression", ops: suppression::OPS },
     Family { name: "tensor_list", ops: tensor_list::OPS },
     Family { name: "transformation", ops: transformation::OPS },
 ];
@@ -72,15 +93,22 @@ pub const EXAMPLES: &[&[Examples]] = &[
     control_v1::EXAMPLES,
     convolution::EXAMPLES,
     creation::EXAMPLES,
+    einsum::EXAMPLES,
     graph::EXAMPLES,
     hash_table::EXAMPLES,
+    image::EXAMPLES,
     logical::EXAMPLES,
     matrices::EXAMPLES,
     normalization::EXAMPLES,
     pooling::EXAMPLES,
     reduction::EXAMPLES,
     scan::EXAMPLES,
+    scatter::EXAMPLES,
+    search::EXAMPLES,
+    segment::EXAMPLES,
     slice_join::EXAMPLES,
+    spectral::EXAMPLES,
+    suppression::EXAMPLES,
     tensor_list::EXAMPLES,
     transformation::EXAMPLES,
 ];

@@ -18,6 +18,8 @@ mod attributes;
 mod def;
 #[macro_use]
 mod rows;
+#[macro_use]
+mod wide;
 mod args;
 mod broadcast;
 mod context;
@@ -34,7 +36,6 @@ mod special;
 mod value;
 mod walk;
 mod way;
-mod wide;
 mod window;
 
 pub use args::Args;

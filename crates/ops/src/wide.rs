@@ -134,6 +134,159 @@ impl Narrow for Complex<f64> {
     }
 }
 
+/// Numbers that have an order, with what sums, products and extremes of them need. Integers wrap
+/// around.
+pub(crate) trait Real: Copy + Default + PartialOrd + Narrow + 'static {
+    const ONE: Self;
+    fn plus(self, other: Self) -> Self;
+    fn minus(self, other: Self) -> Self;
+    fn times(self, other: Self) -> Self;
+    /// Integers are divided toward zero, and by zero give zero.
+    fn over(self, n: usize) -> Self;
+    /// The smallest finite number of `dtype`, which is widened to this type.
+    fn lowest(dtype: DType) -> Self;
+    /// The largest finite number of `dtype`.
+    fn highest(dtype: DType) -> Self;
+    fn to_f64(self) -> f64;
+    /// The number in this type; integers keep the whole part.
+    fn from_f64(x: f64) -> Self;
+    /// Whether it is no number.
+    fn is_nan(self) -> bool;
+}
+
+macro_rules! reals {
+    ($($ty:ty)*) => {
+        $(impl Real for $ty {
+            const ONE: Self = 1.0;
+
+            fn plus(self, other: Self) -> Self {
+                self + other
+            }
+
+            fn minus(self, other: Self) -> Self {
+                self - other
+            }
+
+            fn times(self, other: Self) -> Self {
+                self * other
+            }
+
+            fn over(self, n: usize) -> Self {
+                self / n as $ty
+            }
+
+            fn lowest(dtype: DType) -> Self {
+                -Self::highest(dtype)
+            }
+
+            fn highest(dtype: DType) -> Self {
+                match dtype {
+                    DType::Float16 => f16::MAX.to_f32().into(),
+                    DType::BFloat16 => bf16::MAX.to_f32().into(),
+                    _ => <$ty>::MAX,
+                }
+            }
+
+            #[allow(clippy::unnecessary_cast, reason = "half of the types are f64 already")]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+
+            fn from_f64(x: f64) -> Self {
+                x as $ty
+            }
+
+            fn is_nan(self) -> bool {
+                self.is_nan()
+            }
+        })*
+    };
+}
+
+macro_rules! integers {
+    ($($ty:ty: $($dtype:ident $small:ty),+;)*) => {
+        $(impl Real for $ty {
+            const ONE: Self = 1;
+
+            fn plus(self, other: Self) -> Self {
+                self.wrapping_add(other)
+            }
+
+            fn minus(self, other: Self) -> Self {
+                self.wrapping_sub(other)
+            }
+
+            fn times(self, other: Self) -> Self {
+                self.wrapping_mul(other)
+            }
+
+            fn over(self, n: usize) -> Self {
+                self.checked_div(n as $ty).unwrap_or(0)
+            }
+
+            fn lowest(dtype: DType) -> Self {
+                match dtype {
+                    $(DType::$dtype => <$small>::MIN.into(),)+
+                    _ => <$ty>::MIN,
+                }
+            }
+
+            fn highest(dtype: DType) -> Self {
+                match dtype {
+                    $(DType::$dtype => <$small>::MAX.into(),)+
+                    _ => <$ty>::MAX,
+                }
+            }
+
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+
+            fn from_f64(x: f64) -> Self {
+                x as $ty
+            }
+
+            fn is_nan(self) -> bool {
+                false
+            }
+        })*
+    };
+}
+
+reals!(f32 f64);
+integers! {
+    i64: Int8 i8, Int16 i16, Int32 i32;
+    u64: UInt8 u8, UInt16 u16, UInt32 u32;
+}
+
+/// Runs an expression over the widened elements of a tensor of any type of number that has an order.
+macro_rules! each_real {
+    ($x:expr, |$all:ident| $run:expr) => {{
+        let x: &tensorferry_tensor::DenseTensor = $x;
+        match $crate::wide::view(x) {
+            $crate::wide::Wide::F32($all) => $run,
+            $crate::wide::Wide::F64($all) => $run,
+            $crate::wide::Wide::I64($all) => $run,
+            $crate::wide::Wide::U64($all) => $run,
+            _ => return Err($crate::rows::refused(x.dtype())),
+        }
+    }};
+}
+
+/// The same over the elements of two tensors of one type.
+macro_rules! both_real {
+    ($x:expr, $y:expr, |$a:ident, $b:ident| $run:expr) => {{
+        let (x, y): (&tensorferry_tensor::DenseTensor, &tensorferry_tensor::DenseTensor) = ($x, $y);
+        match ($crate::wide::view(x), $crate::wide::view(y)) {
+            ($crate::wide::Wide::F32($a), $crate::wide::Wide::F32($b)) => $run,
+            ($crate::wide::Wide::F64($a), $crate::wide::Wide::F64($b)) => $run,
+            ($crate::wide::Wide::I64($a), $crate::wide::Wide::I64($b)) => $run,
+            ($crate::wide::Wide::U64($a), $crate::wide::Wide::U64($b)) => $run,
+            _ => return Err($crate::rows::refused(x.dtype())),
+        }
+    }};
+}
+
 impl Narrow for bool {
     fn narrow(_: DType, shape: &[usize], all: Vec<Self>) -> DenseTensor {
         DenseTensor::new(shape, all)

@@ -353,9 +353,9 @@ def real_transform(rank, inverse):
   def make(r):
     kind, outer = r.pick([("float32", "complex64"), ("float64", "complex128")]), r.shape(r.int(0, 1))
     shape = r.shape(rank, 1, 7)
-    lengths = [max(1, n + r.int(-1, 1)) for n in shape] if r.i % 3 else list(shape)
+    lengths = [max(1, n - r.int(0, 1)) for n in shape]
     if inverse:
-      lengths[-1] = max(1, 2 * (shape[-1] - 1) + r.int(0, 2))
+      lengths[-1] = max(1, 2 * (shape[-1] - 1) + r.int(-1, 1))
     return dict(input=r.numbers(kind[1 if inverse else 0], outer + shape), fft_length=ints(lengths),
                 **({"Treal": kind[0]} if inverse else {"Tcomplex": kind[1]}))
   return make
@@ -364,3 +364,8 @@ def real_transform(rank, inverse):
 for _rank, _suffix in [(1, ""), (2, "2D"), (3, "3D")]:
   cases.op("RFFT" + _suffix, n=14)(real_transform(_rank, False))
   cases.op("IRFFT" + _suffix, n=14)(real_transform(_rank, True))
+
+
+@cases.op("RFFT", n=2)
+def _(r):
+  return dict(input=r.numbers("float32", [3]), fft_length=ints([4 + r.i]), _error=True)

@@ -10,7 +10,7 @@ use crate::fast::{chain, unary_follow};
 use crate::wide::{Narrow, Wide, view};
 use crate::{Args, Case, Fact, Fast, Follow, Op, Result, Spec, Tolerance, Value};
 
-register![BiasAddGrad, ClipByValue, ComplexAbs, Imag, LeakyRelu, Prelu, Real, UnsortedSegmentSum];
+register![BiasAddGrad, ClipByValue, ComplexAbs, Imag, LeakyRelu, Prelu, Real];
 
 attrs! {
     /// x, and a part of it where it is negative.
@@ -219,69 +219,6 @@ impl Op for BiasAddGrad {
                 Wide::I64(all) => i64::narrow(dtype, &[c], sums(&all, 1, inner, c)),
                 Wide::U64(all) => u64::narrow(dtype, &[c], sums(&all, 1, inner, c)),
                 _ => return Err(crate::rows::refused(dtype)),
-            }
-            .into(),
-        ])
-    }
-}
-
-attrs! {
-    /// Adds up rows by number: row `i` of the result is the sum of the rows numbered `i`. Rows with a
-    /// negative number are left out.
-    struct UnsortedSegmentSum {}
-}
-
-impl Op for UnsortedSegmentSum {
-    const SPEC: Spec = Spec {
-        name: "UnsortedSegmentSum",
-        inputs: &["data: T", "segment_ids: Tindices", "num_segments: Tnumsegments"],
-        outputs: &["output: T"],
-        tolerance: Tolerance::SUM,
-        ..Spec::PURE
-    };
-    const CASES: &'static [Case] =
-        &[case("[[1, 2], [3, 4], [5, 6]], int32[1, -1, 1], int32 2", "", "[[0, 0], [6, 8]]")];
-
-    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
-        let (Some(x), Some(ids)) = (inputs[0].dims(), inputs[1].dims()) else {
-            return Ok(vec![Shape::UNKNOWN]);
-        };
-        ensure!(ids.len() <= x.len(), "more dims of numbers than of rows");
-        let n = inputs[2].int().and_then(|n| usize::try_from(n).ok());
-        let mut dims = vec![n.map_or(tensorferry_ir::Dim::Unknown, Into::into)];
-        dims.extend(&x[ids.len()..]);
-        Ok(vec![dims.into()])
-    }
-
-    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
-        let (x, ids) = (inputs.tensor(0)?, inputs.tensor(1)?);
-        ensure!(
-            x.shape().starts_with(ids.shape()),
-            "rows {:?}, numbers {:?}",
-            x.shape(),
-            ids.shape()
-        );
-        let n = usize::try_from(inputs.int(2)?)
-            .map_err(|_| crate::Error::invalid("a negative number of rows"))?;
-        let rest = &x.shape()[ids.rank()..];
-        let shape = [&[n], rest].concat();
-        let mut out: Vec<f64> = vec![0.0; crate::checked_len(&shape)?];
-        let len: usize = rest.iter().product();
-        let all = inputs.numbers(0)?;
-        for (row, id) in inputs.ints(1)?.into_iter().enumerate() {
-            let Ok(id) = usize::try_from(id) else { continue };
-            ensure!(id < n, "the row number {id} is not in [0, {n})");
-            let sums = out[id * len..][..len].iter_mut();
-            sums.zip(&all[row * len..]).for_each(|(sum, x)| *sum += x);
-        }
-        Ok(vec![
-            match view(x) {
-                Wide::F32(_) | Wide::F64(_) => f64::narrow(x.dtype(), &shape, out),
-                // Sums of fewer than 2^53 are exact.
-                Wide::I64(_) | Wide::U64(_) => {
-                    i64::narrow(x.dtype(), &shape, out.into_iter().map(|x| x as i64).collect())
-                }
-                _ => return Err(crate::rows::refused(x.dtype())),
             }
             .into(),
         ])

@@ -2,12 +2,12 @@
 
 use tensorferry_ir::{Attr, Dim, Shape};
 use tensorferry_kernels::Reduction;
-use tensorferry_tensor::Complex;
+use tensorferry_tensor::{Complex, DType};
 
 use crate::def::case;
 use crate::fast;
 use crate::walk::{Odometer, strides};
-use crate::wide::{Narrow, Wide, view};
+use crate::wide::{Narrow, Real, Wide, view};
 use crate::{
     Args, Backward, Case, Error, Fact, Fast, Gradient, Op, Result, Spec, Tolerance, Value,
 };
@@ -52,6 +52,7 @@ pub(crate) fn reduced(inputs: &[Fact], keep_dims: bool) -> Result<Vec<Shape>> {
 /// A reduction of one tensor: its groups of elements, and the shape of the result.
 pub(crate) struct Groups {
     pub(crate) shape: Vec<usize>,
+    dtype: DType,
     starts: Vec<(usize, isize)>,
     offsets: Vec<usize>,
 }
@@ -76,13 +77,13 @@ impl Groups {
                 (true, false) => None,
             });
         let offsets = Odometer::new(side(true), 0).collect();
-        Ok(Self { shape: shape.collect(), starts: side(false), offsets })
+        Ok(Self { shape: shape.collect(), dtype: x.dtype(), starts: side(false), offsets })
     }
 
     /// `f` of each group.
     pub(crate) fn map<T: Copy, O>(&self, all: &[T], f: impl Fn(Group<'_, T>) -> O) -> Vec<O> {
         Odometer::new(self.starts.clone(), 0)
-            .map(|start| f(Group { all, start, offsets: self.offsets.iter() }))
+            .map(|start| f(Group { all, dtype: self.dtype, start, offsets: self.offsets.iter() }))
             .collect()
     }
 }
@@ -90,6 +91,8 @@ impl Groups {
 /// The elements that become one.
 pub(crate) struct Group<'a, T> {
     all: &'a [T],
+    /// The type of the tensor, which is widened to `T`.
+    dtype: DType,
     start: usize,
     offsets: std::slice::Iter<'a, usize>,
 }
@@ -232,16 +235,20 @@ reductions! {
     /// no element.
     Max Tolerance::Exact, "T", ["[[1, 5], [3, 4]], int32[-1]" => "[5, 4]", "<0>[], int32[0]" => "-inf"] {
         real: |all| all.fold(f64::NEG_INFINITY, |m, x| if m > x || m.is_nan() { m } else { x }),
-        signed: |all| all.max().unwrap_or(i64::MIN),
-        unsigned: |all| all.max().unwrap_or(0),
+        int: |all| {
+            let lowest = Real::lowest(all.dtype);
+            all.max().unwrap_or(lowest)
+        },
     }, fast Max;
 
     /// The smallest element along the given axes; NaN if there is one, the highest number if there
     /// is no element.
     Min Tolerance::Exact, "T", ["[[1, 5], [3, 4]], int32[-1]" => "[1, 3]", "[1, nan], int32[0]" => "nan"] {
         real: |all| all.fold(f64::INFINITY, |m, x| if m < x || m.is_nan() { m } else { x }),
-        signed: |all| all.min().unwrap_or(i64::MAX),
-        unsigned: |all| all.min().unwrap_or(u64::MAX),
+        int: |all| {
+            let highest = Real::highest(all.dtype);
+            all.min().unwrap_or(highest)
+        },
     };
 
     /// Whether all elements along the given axes are true.

@@ -15,7 +15,7 @@ use crate::{Args, Case, Error, Fact, Op, Result, Spec, Tolerance, Value, checked
 register![ArgMax, ArgMin, Bincount, Cumprod, Cumsum, DenseBincount, TopKV2];
 
 /// Starts of the lines along `at`, and the stride along them.
-fn lines(shape: &[usize], at: usize) -> (Odometer, usize) {
+pub(crate) fn lines(shape: &[usize], at: usize) -> (Odometer, usize) {
     let strides = strides(shape);
     let stride = strides[at].cast_unsigned();
     let mut dims: Vec<(usize, isize)> = shape.iter().copied().zip(strides).collect();

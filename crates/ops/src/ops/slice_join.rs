@@ -659,12 +659,12 @@ impl Op for Tile {
 }
 
 /// Index `i` of an axis of `n`.
-fn index(i: i64, n: usize) -> Result<usize> {
+pub(crate) fn index(i: i64, n: usize) -> Result<usize> {
     let found = usize::try_from(i).ok().filter(|i| *i < n);
     found.ok_or_else(|| Error::invalid(format!("the index {i} is not in [0, {n})")))
 }
 
-fn gathered(
+pub(crate) fn gathered(
     x: &DenseTensor,
     indices: &DenseTensor,
     along: i64,
