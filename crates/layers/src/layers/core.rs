@@ -4,6 +4,7 @@ use tensorferry_tensor::DType;
 
 use crate::Config;
 use crate::def::{LayerDef, Shape, Tfjs, Variable};
+use crate::layers::operators::lower_tensorflow_function;
 use crate::layers::shapes::{self, Dim};
 use crate::layers::weights::{kernel_and_bias, named, quantization};
 use crate::lower::{Builder, Call, Lowered, Masks, Size, Tensor, Value, one};
@@ -76,8 +77,9 @@ pub(crate) const LAYERS: &[LayerDef] = &[
     },
     LayerDef { class_name: "Identity", tfjs: Tfjs::Unknown, ..LayerDef::INFERENCE_IDENTITY },
     LayerDef { class_name: "Lambda", ..PROGRAM },
-    LayerDef { class_name: "TFOpLambda", ..PROGRAM },
-    LayerDef { class_name: "SlicingOpLambda", ..PROGRAM },
+    // They name a function of TensorFlow, some of which are known.
+    LayerDef { class_name: "TFOpLambda", lower: Some(lower_tensorflow_function), ..PROGRAM },
+    LayerDef { class_name: "SlicingOpLambda", lower: Some(lower_tensorflow_function), ..PROGRAM },
     LayerDef { class_name: "TensorFlowOpLayer", ..PROGRAM },
     LayerDef { class_name: "TFSMLayer", ..PROGRAM },
     LayerDef { class_name: "JaxLayer", ..PROGRAM },

@@ -59,11 +59,6 @@ pub fn find(class_name: &str) -> Option<&'static LayerDef> {
     by_name.get(class_name).copied()
 }
 
-/// What an operator of Keras 3 computes, as ops; `None` for those that are not run.
-pub(crate) fn operator_lowering(_class_name: &str) -> Option<crate::lower::Lower> {
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

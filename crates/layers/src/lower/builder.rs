@@ -79,6 +79,8 @@ pub struct Builder {
     scope: Vec<String>,
     n_nodes: usize,
     initializer: Graph,
+    /// Nodes that run for what they do.
+    effects: Vec<NodeId>,
     /// Name, handle, and the handle in the graph that runs once.
     resources: Vec<(String, Value, Edge)>,
 }
@@ -378,8 +380,95 @@ impl Builder {
         let fact = self.fact(value).clone();
         let edge = self.edge(value, 0)?;
         let name = self.free_name("Identity");
-        let node = Node::new(name, "Identity").inputs(&[edge]).attr("T", Attr::Type(fact.ty));
+        let mut node = Node::new(name, "Identity").inputs(&[edge]).attr("T", Attr::Type(fact.ty));
+        // States are kept whichever output is asked for.
+        node.control.clone_from(&self.effects);
         Ok(self.push(node, vec![fact])?[0])
+    }
+
+    /// A handle of something that is shared between runs: `make` adds the nodes that make and fill
+    /// it to the graph that runs once, and gives the handle there.
+    pub(crate) fn resource(
+        &mut self,
+        stem: &str,
+        make: impl FnOnce(&mut Graph, &str) -> Edge,
+    ) -> Lowered<Value> {
+        let fact = Fact::new(Type::Resource, Shape::scalar());
+        let scope = self.scope.join("/");
+        let name = self.frames[0].free_name(format!("{scope}/{stem}"));
+        let made = make(&mut self.initializer, &name);
+        let node = Node::new(name.clone(), "Placeholder")
+            .attr("dtype", Attr::Type(fact.ty))
+            .attr("shape", Attr::Shape(fact.shape.clone()));
+        let main = &mut self.frames[0];
+        let id = main.graph.push(node);
+        main.facts.push(vec![fact]);
+        let value = Value { frame: main.id, edge: id.into() };
+        self.resources.push((name, value, made));
+        Ok(value)
+    }
+
+    /// A table with these pairs, of one type each.
+    pub fn table(&mut self, stem: &str, keys: DenseTensor, values: DenseTensor) -> Lowered<Value> {
+        self.resource(stem, |graph, name| {
+            let (key, value) = (keys.dtype(), values.dtype());
+            let table = graph.push(
+                Node::new(name, "HashTableV2")
+                    .attr("key_dtype", Attr::Type(key.into()))
+                    .attr("value_dtype", Attr::Type(value.into()))
+                    .attr("shared_name", Attr::text(name)),
+            );
+            let keys = constant_in(graph, format!("{name}/keys"), keys);
+            let values = constant_in(graph, format!("{name}/values"), values);
+            let import = Node::new(format!("{name}/import"), "LookupTableImportV2")
+                .inputs(&[table.into(), keys, values])
+                .attr("Tin", Attr::Type(key.into()))
+                .attr("Tout", Attr::Type(value.into()));
+            graph.push(import);
+            table.into()
+        })
+    }
+
+    /// A variable that keeps its value between runs, zeros at first, and that value.
+    pub fn variable(
+        &mut self,
+        stem: &str,
+        shape: &[usize],
+        dtype: DType,
+    ) -> Lowered<(Value, Value)> {
+        let zeros = DenseTensor::zeros(dtype, shape).ok_or("a state is too large")?;
+        let handle = self.resource(stem, |graph, name| {
+            let variable = graph.push(
+                Node::new(name, "VarHandleOp")
+                    .attr("dtype", Attr::Type(dtype.into()))
+                    .attr("shape", Attr::Shape(Shape::of(shape)))
+                    .attr("shared_name", Attr::text(name)),
+            );
+            let zeros = constant_in(graph, format!("{name}/zeros"), zeros);
+            let assign = Node::new(format!("{name}/assign"), "AssignVariableOp")
+                .inputs(&[variable.into(), zeros])
+                .attr("dtype", Attr::Type(dtype.into()));
+            graph.push(assign);
+            variable.into()
+        })?;
+        let value =
+            self.one("ReadVariableOp", &[handle], &[("dtype", Attr::Type(dtype.into()))])?;
+        self.assume_shape(value, &Shape::of(shape));
+        Ok((handle, value))
+    }
+
+    /// Keeps `value` in a variable until the next run.
+    pub fn assign(&mut self, variable: Value, value: Value) -> Lowered<()> {
+        let dtype = Attr::Type(self.fact(value).ty);
+        let before = self.top().graph.len();
+        self.node("AssignVariableOp", &[variable, value], &[("dtype", dtype)])?;
+        let main = self.frames.len() == 1 && self.top().graph.len() == before + 1;
+        let id = u32::try_from(before).map_err(|e| e.to_string())?;
+        match main {
+            true => self.effects.push(NodeId(id)),
+            false => return Err("a state inside a loop cannot be kept".to_owned()),
+        }
+        Ok(())
     }
 
     /// The finished main graph and its functions, without what `keep` does not need, and where
@@ -420,6 +509,13 @@ impl Builder {
 fn called(graph: &Graph) -> Vec<String> {
     let attrs = graph.nodes().iter().flat_map(|node| node.attrs.values());
     attrs.flat_map(|attr| attr.functions()).map(|function| function.name.clone()).collect()
+}
+
+fn constant_in(graph: &mut Graph, name: String, tensor: DenseTensor) -> Edge {
+    let node = Node::new(name, "Const")
+        .attr("dtype", Attr::Type(tensor.dtype().into()))
+        .attr("value", Attr::Tensor(Constant::Dense(tensor)));
+    graph.push(node).into()
 }
 
 /// A new argument of a frame's function.

@@ -82,6 +82,16 @@ impl<'m> Call<'_, 'm> {
         dtypes(self.config.members()).0.filter(|dtype| dtype.is_float()).unwrap_or(DType::Float32)
     }
 
+    /// The type that the config states.
+    pub fn declared_dtype(&self) -> Option<DType> {
+        dtypes(self.config.members()).0
+    }
+
+    /// The layer's place in Keras' tree of objects, such as `layers/dense_1`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// One of the layer's own weights.
     ///
     /// # Errors

@@ -14,8 +14,8 @@ use crate::def::LayerDef;
 use crate::dialect::Dialect;
 use crate::dialect::calls::{self, boundary};
 use crate::layers::core::input_shape;
-use crate::layers::operators::is_operator;
-use crate::layers::{find, operator_lowering};
+use crate::layers::find;
+use crate::layers::operators::{is_operator, operator_lowering};
 use crate::variables::{NESTING_MAX, VarNode, is_model_class, layer_name};
 
 type Members = Map<String, Json>;

@@ -3,8 +3,8 @@
 use serde_json::Value as Json;
 use tensorferry_diagnostics::Problem;
 
-use crate::layers::operators::is_operator;
-use crate::layers::{find, operator_lowering};
+use crate::layers::find;
+use crate::layers::operators::{is_operator, operator_lowering};
 use crate::variables::is_model_class;
 
 /// The keys under which a layer's config holds other layers. A cell is no layer by itself: the layer

@@ -29,13 +29,15 @@ pub(crate) fn lower_recurrent(c: &mut Call<'_, '_>, flips: bool) -> Lowered<Vec<
     };
     let state_sizes: Vec<Vec<Size>> = state_sizes.iter().map(|sizes| with_batch(sizes)).collect();
     let mut states = Vec::new();
-    let is_stateful = c.flag("stateful", false) && given.is_empty();
-    if is_stateful {
-        return Err("stateful=true is not run yet".to_owned());
-    }
+    let mut kept = Vec::new();
     for (i, sizes) in state_sizes.iter().enumerate() {
         states.push(match given.get(i) {
             Some(state) => c.cast(*state, dtype)?,
+            None if c.flag("stateful", false) => {
+                let (variable, state) = c.variable("state", &known_sizes(sizes)?, dtype)?;
+                kept.push(variable);
+                state
+            }
             None => c.filled(sizes, 0.0, dtype)?,
         });
     }
@@ -48,6 +50,9 @@ pub(crate) fn lower_recurrent(c: &mut Call<'_, '_>, flips: bool) -> Lowered<Vec<
         zeros_masked: c.flag("zero_output_for_mask", false),
     };
     let (mut output, states) = scan.run(c, projected, mask, start, states)?;
+    for (variable, state) in kept.into_iter().zip(&states) {
+        c.assign(variable, *state)?;
+    }
     if cell.spatial > 0 {
         output = channels_back(c, output, cell.spatial)?;
     }
@@ -65,6 +70,14 @@ pub(crate) fn lower_recurrent(c: &mut Call<'_, '_>, flips: bool) -> Lowered<Vec<
         }
     }
     Ok(outputs)
+}
+
+fn known_sizes(sizes: &[Size]) -> Lowered<Vec<usize>> {
+    let known = sizes.iter().map(|size| match size {
+        Size::Known(n) => Ok(*n),
+        Size::Computed(_) => Err("stateful=true needs a known batch".to_owned()),
+    });
+    known.collect()
 }
 
 /// The states that the layer is called with: behind the sequence in Keras 2, by name or in second

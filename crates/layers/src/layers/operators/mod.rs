@@ -4,10 +4,16 @@
 //! their own: what tells them apart is the `module` beside the `class_name`, `keras.src.ops.numpy`.
 //! They have no weights. TensorFlow.js has none of them.
 
+mod index;
+mod lower;
+mod shapes;
+
 use serde_json::{Map, Value};
 
 use crate::def::Shape;
 use crate::layers::shapes::broadcast;
+
+pub(crate) use lower::{lower_tensorflow_function, operator_lowering};
 
 /// An operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

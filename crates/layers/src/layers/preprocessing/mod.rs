@@ -3,14 +3,21 @@
 //! Vocabularies and bin boundaries of an adapted layer lie in the config or in the assets of a
 //! `.keras` file; only `Normalization` and inverse document frequencies are weights.
 
+mod encode;
+mod images;
+mod lookup;
+
 use serde_json::Value;
 
 use crate::Config;
 use crate::def::{LayerDef, Shape, Tfjs, Variable};
 use crate::layers::shapes::{Dim, Window, is_channels_first, map_dim, one};
+use crate::lower::Masks;
 use crate::summary::call_layer;
 
 const UNKNOWN: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEPING };
+/// A layer that only changes images while it trains.
+const AUGMENTATION: LayerDef = LayerDef { lower: Some(images::lower_augmentation), ..UNKNOWN };
 const SIZED: LayerDef = LayerDef { output_shapes: sized, ..UNKNOWN };
 const LOOKUP: LayerDef = LayerDef {
     variables: |config| {
@@ -18,6 +25,7 @@ const LOOKUP: LayerDef = LayerDef {
         weights.into_iter().collect()
     },
     output_shapes: |config, inputs| encoded(inputs, mode(config, "int"), vocabulary_size(config)?),
+    lower: Some(lookup::lower_lookup),
     ..UNKNOWN
 };
 const HASHED: LayerDef = LayerDef {
@@ -29,31 +37,42 @@ const HASHED: LayerDef = LayerDef {
 
 /// The family's definitions; layers that only change an image's values are in [`IMAGE_LAYERS`].
 pub(crate) const LAYERS: &[LayerDef] = &[
-    LayerDef { class_name: "Rescaling", ..LayerDef::SHAPE_KEEPING },
+    LayerDef {
+        class_name: "Rescaling",
+        lower: Some(encode::lower_rescaling),
+        masks: Masks::Passes,
+        ..LayerDef::SHAPE_KEEPING
+    },
     LayerDef {
         class_name: "Resizing",
+        lower: Some(images::lower_resizing),
         tfjs: Tfjs::Checks(|_| Err("TensorFlow.js fails on every input of it".to_owned())),
         ..SIZED
     },
     LayerDef {
         class_name: "CenterCrop",
+        lower: Some(images::lower_center_crop),
         tfjs: Tfjs::Checks(|_| Err("TensorFlow.js takes other pixels, if it runs".to_owned())),
         ..SIZED
     },
-    LayerDef { class_name: "RandomCrop", ..SIZED },
+    LayerDef { class_name: "RandomCrop", lower: Some(images::lower_random_crop), ..SIZED },
     LayerDef {
         class_name: "RandomHeight",
+        lower: Some(images::lower_augmentation),
         output_shapes: |_, inputs| unknown_axis(inputs, 3),
         ..UNKNOWN
     },
     LayerDef {
         class_name: "RandomWidth",
+        lower: Some(images::lower_augmentation),
         output_shapes: |_, inputs| unknown_axis(inputs, 2),
         tfjs: Tfjs::Checks(|_| Err("TensorFlow.js fails on every input of it".to_owned())),
         ..UNKNOWN
     },
     LayerDef {
         class_name: "Normalization",
+        lower: Some(encode::lower_normalization),
+        masks: Masks::Passes,
         variables: |config| {
             let is_given = config.get("mean").is_some();
             let names: &[&str] = if is_given { &[] } else { &["mean", "variance", "count"] };
@@ -63,6 +82,7 @@ pub(crate) const LAYERS: &[LayerDef] = &[
     },
     LayerDef {
         class_name: "CategoryEncoding",
+        lower: Some(encode::lower_category_encoding),
         output_shapes: |config, inputs| {
             encoded(inputs, mode(config, "multi_hot"), Some(config.size("num_tokens")?))
         },
@@ -73,6 +93,7 @@ pub(crate) const LAYERS: &[LayerDef] = &[
     },
     LayerDef {
         class_name: "Discretization",
+        lower: Some(encode::lower_discretization),
         // Keras 2, whose config says `trainable`, keeps what it counted of the data as a weight.
         variables: |config| {
             let is_counted = config.get("trainable").is_some()
@@ -85,11 +106,16 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         output_shapes: |config, inputs| encoded(inputs, mode(config, "int"), n_bins(config)),
         ..UNKNOWN
     },
-    LayerDef { class_name: "Hashing", ..HASHED },
+    LayerDef { class_name: "Hashing", lower: Some(encode::lower_hashing), ..HASHED },
     LayerDef { class_name: "HashedCrossing", ..HASHED },
     LayerDef { class_name: "StringLookup", ..LOOKUP },
     LayerDef { class_name: "IntegerLookup", ..LOOKUP },
-    LayerDef { class_name: "TextVectorization", output_shapes: vectorized, ..UNKNOWN },
+    LayerDef {
+        class_name: "TextVectorization",
+        output_shapes: vectorized,
+        lower: Some(lookup::lower_text_vectorization),
+        ..UNKNOWN
+    },
     LayerDef { class_name: "MelSpectrogram", output_shapes: mel_spectrogram, ..UNKNOWN },
     LayerDef {
         class_name: "STFTSpectrogram",
@@ -110,33 +136,33 @@ pub(crate) const LAYERS: &[LayerDef] = &[
 /// Layers that change the values of an image, most of them only while training. TensorFlow.js has
 /// none of them.
 pub(crate) const IMAGE_LAYERS: &[LayerDef] = &[
-    LayerDef { class_name: "AugMix", ..UNKNOWN },
-    LayerDef { class_name: "AutoContrast", ..UNKNOWN },
-    LayerDef { class_name: "ContrastLimitedAdaptiveHistogramEqualization", ..UNKNOWN },
-    LayerDef { class_name: "CutMix", ..UNKNOWN },
-    LayerDef { class_name: "Equalization", ..UNKNOWN },
-    LayerDef { class_name: "MixUp", ..UNKNOWN },
-    LayerDef { class_name: "RandAugment", ..UNKNOWN },
-    LayerDef { class_name: "RandomBrightness", ..UNKNOWN },
-    LayerDef { class_name: "RandomColorDegeneration", ..UNKNOWN },
-    LayerDef { class_name: "RandomColorJitter", ..UNKNOWN },
-    LayerDef { class_name: "RandomContrast", ..UNKNOWN },
-    LayerDef { class_name: "RandomElasticTransform", ..UNKNOWN },
-    LayerDef { class_name: "RandomErasing", ..UNKNOWN },
-    LayerDef { class_name: "RandomFlip", ..UNKNOWN },
-    LayerDef { class_name: "RandomGaussianBlur", ..UNKNOWN },
-    LayerDef { class_name: "RandomGrayscale", ..UNKNOWN },
-    LayerDef { class_name: "RandomHue", ..UNKNOWN },
-    LayerDef { class_name: "RandomInvert", ..UNKNOWN },
-    LayerDef { class_name: "RandomPerspective", ..UNKNOWN },
-    LayerDef { class_name: "RandomPosterization", ..UNKNOWN },
-    LayerDef { class_name: "RandomRotation", ..UNKNOWN },
-    LayerDef { class_name: "RandomSaturation", ..UNKNOWN },
-    LayerDef { class_name: "RandomSharpness", ..UNKNOWN },
-    LayerDef { class_name: "RandomShear", ..UNKNOWN },
-    LayerDef { class_name: "RandomTranslation", ..UNKNOWN },
-    LayerDef { class_name: "RandomZoom", ..UNKNOWN },
-    LayerDef { class_name: "Solarization", ..UNKNOWN },
+    LayerDef { class_name: "AugMix", ..AUGMENTATION },
+    LayerDef { class_name: "AutoContrast", ..AUGMENTATION },
+    LayerDef { class_name: "ContrastLimitedAdaptiveHistogramEqualization", ..AUGMENTATION },
+    LayerDef { class_name: "CutMix", ..AUGMENTATION },
+    LayerDef { class_name: "Equalization", ..AUGMENTATION },
+    LayerDef { class_name: "MixUp", ..AUGMENTATION },
+    LayerDef { class_name: "RandAugment", ..AUGMENTATION },
+    LayerDef { class_name: "RandomBrightness", ..AUGMENTATION },
+    LayerDef { class_name: "RandomColorDegeneration", ..AUGMENTATION },
+    LayerDef { class_name: "RandomColorJitter", ..AUGMENTATION },
+    LayerDef { class_name: "RandomContrast", ..AUGMENTATION },
+    LayerDef { class_name: "RandomElasticTransform", ..AUGMENTATION },
+    LayerDef { class_name: "RandomErasing", ..AUGMENTATION },
+    LayerDef { class_name: "RandomFlip", ..AUGMENTATION },
+    LayerDef { class_name: "RandomGaussianBlur", ..AUGMENTATION },
+    LayerDef { class_name: "RandomGrayscale", ..AUGMENTATION },
+    LayerDef { class_name: "RandomHue", ..AUGMENTATION },
+    LayerDef { class_name: "RandomInvert", ..AUGMENTATION },
+    LayerDef { class_name: "RandomPerspective", ..AUGMENTATION },
+    LayerDef { class_name: "RandomPosterization", ..AUGMENTATION },
+    LayerDef { class_name: "RandomRotation", ..AUGMENTATION },
+    LayerDef { class_name: "RandomSaturation", ..AUGMENTATION },
+    LayerDef { class_name: "RandomSharpness", ..AUGMENTATION },
+    LayerDef { class_name: "RandomShear", ..AUGMENTATION },
+    LayerDef { class_name: "RandomTranslation", ..AUGMENTATION },
+    LayerDef { class_name: "RandomZoom", ..AUGMENTATION },
+    LayerDef { class_name: "Solarization", ..AUGMENTATION },
 ];
 
 /// Sets height and width, which are the last dims but for the channels.
