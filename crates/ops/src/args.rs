@@ -68,6 +68,18 @@ impl Args {
         (start..end).map(|i| self.tensor(i)).collect()
     }
 
+    /// Nothing, when two inputs have one element type.
+    ///
+    /// # Errors
+    /// When they have not: whatever copies from both needs it.
+    pub fn same_dtype(&self, i: usize, j: usize) -> Result<()> {
+        let (a, b) = (self.tensor(i)?.dtype(), self.tensor(j)?.dtype());
+        if a == b {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("input {i} is {a} and input {j} is {b}")))
+    }
+
     /// The elements of input `i`.
     ///
     /// # Errors
@@ -152,7 +164,7 @@ impl Args {
     /// When it is a tensor or a list.
     pub fn resource(&self, i: usize) -> Result<&Resource> {
         match self.value(i)? {
-            Value::Resource(resource) => Ok(resource),
+            Value::Resource(resource) | Value::Ref(resource) => Ok(resource),
             other => Err(Error::invalid(format!("input {i} is {}, expected resource", other.ty()))),
         }
     }
@@ -165,6 +177,21 @@ impl Args {
         match self.value(i)? {
             Value::Variant(Variant::List(list)) => Ok(list),
             other => Err(Error::invalid(format!("input {i} is {}, expected a list", other.ty()))),
+        }
+    }
+
+    /// Input `i` itself, which is a list of tensors and leaves an empty place: a list that nobody
+    /// else holds is changed where it is.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn take_list(&mut self, i: usize) -> Result<TensorList> {
+        self.list(i)?;
+        match std::mem::replace(&mut self.0[i], DenseTensor::scalar(false).into()) {
+            Value::Variant(Variant::List(list)) => {
+                Ok(std::sync::Arc::try_unwrap(list).unwrap_or_else(|list| (*list).clone()))
+            }
+            _ => Err(Error::invalid(format!("input {i} is no list"))),
         }
     }
 }

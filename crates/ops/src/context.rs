@@ -15,8 +15,13 @@ pub trait Context {
     /// Tables, arrays and variables by name.
     fn resources(&mut self) -> &mut Resources;
 
-    /// The node's name, under which it may keep state.
+    /// The node's name, under which it may share what it holds.
     fn node_name(&self) -> &str;
+
+    /// The node's name behind its function's, under which it keeps what is its own.
+    fn site(&self) -> String {
+        self.node_name().to_owned()
+    }
 }
 
 /// What an op that runs functions asks while a graph is planned.

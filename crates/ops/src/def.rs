@@ -52,6 +52,12 @@ pub trait Op: Attributes + Clone + Send + Sync + 'static {
         None
     }
 
+    /// Elements of outputs that follow from facts alone, where not all are known.
+    fn known_elements(&self, inputs: &[Fact]) -> Option<Vec<Vec<Option<i64>>>> {
+        let _ = inputs;
+        None
+    }
+
     /// The outputs, computed clearly.
     ///
     /// # Errors
@@ -96,6 +102,8 @@ pub trait DynOp: Send + Sync {
     fn infer(&self, inputs: &[Fact], context: &mut dyn InferContext) -> Result<Vec<Shape>>;
     /// See [`Op::known`].
     fn known(&self, inputs: &[Fact]) -> Option<Vec<DenseTensor>>;
+    /// See [`Op::known_elements`].
+    fn known_elements(&self, inputs: &[Fact]) -> Option<Vec<Vec<Option<i64>>>>;
     /// See [`Op::eval`].
     ///
     /// # Errors
@@ -121,6 +129,10 @@ impl<O: Op> DynOp for O {
 
     fn known(&self, inputs: &[Fact]) -> Option<Vec<DenseTensor>> {
         Op::known(self, inputs)
+    }
+
+    fn known_elements(&self, inputs: &[Fact]) -> Option<Vec<Vec<Option<i64>>>> {
+        Op::known_elements(self, inputs)
     }
 
     fn eval(&self, inputs: Args, context: &mut dyn Context) -> Result<Vec<Value>> {

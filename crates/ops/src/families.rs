@@ -18,6 +18,8 @@ pub(crate) mod control_v1;
 pub(crate) mod convolution;
 #[path = "ops/creation.rs"]
 pub(crate) mod creation;
+#[path = "ops/debug.rs"]
+pub(crate) mod debug;
 #[path = "ops/einsum.rs"]
 pub(crate) mod einsum;
 #[path = "ops/graph.rs"]
@@ -34,6 +36,10 @@ pub(crate) mod matrices;
 pub(crate) mod normalization;
 #[path = "ops/pooling.rs"]
 pub(crate) mod pooling;
+#[path = "ops/ragged.rs"]
+pub(crate) mod ragged;
+#[path = "ops/random.rs"]
+pub(crate) mod random;
 #[path = "ops/reduction.rs"]
 pub(crate) mod reduction;
 #[path = "ops/scan.rs"]
@@ -46,14 +52,32 @@ pub(crate) mod search;
 pub(crate) mod segment;
 #[path = "ops/slice_join.rs"]
 pub(crate) mod slice_join;
+#[path = "ops/sparse.rs"]
+pub(crate) mod sparse;
+#[path = "ops/sparse_cross.rs"]
+pub(crate) mod sparse_cross;
 #[path = "ops/spectral.rs"]
 pub(crate) mod spectral;
+#[path = "ops/string.rs"]
+pub(crate) mod string;
+#[path = "ops/string_hash.rs"]
+pub(crate) mod string_hash;
+#[path = "ops/string_regex.rs"]
+pub(crate) mod string_regex;
+#[path = "ops/string_split.rs"]
+pub(crate) mod string_split;
 #[path = "ops/suppression.rs"]
 pub(crate) mod suppression;
+#[path = "ops/tensor_array.rs"]
+pub(crate) mod tensor_array;
 #[path = "ops/tensor_list.rs"]
 pub(crate) mod tensor_list;
 #[path = "ops/transformation.rs"]
 pub(crate) mod transformation;
+#[path = "ops/unicode.rs"]
+pub(crate) mod unicode;
+#[path = "ops/variable.rs"]
+pub(crate) mod variable;
 
 /// Every family.
 pub(crate) const FAMILIES: &[Family] = &[
@@ -64,6 +88,7 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family { name: "control_v1", ops: control_v1::OPS },
     Family { name: "convolution", ops: convolution::OPS },
     Family { name: "creation", ops: creation::OPS },
+    Family { name: "debug", ops: debug::OPS },
     Family { name: "einsum", ops: einsum::OPS },
     Family { name: "graph", ops: graph::OPS },
     Family { name: "hash_table", ops: hash_table::OPS },
@@ -72,16 +97,27 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family { name: "matrices", ops: matrices::OPS },
     Family { name: "normalization", ops: normalization::OPS },
     Family { name: "pooling", ops: pooling::OPS },
+    Family { name: "ragged", ops: ragged::OPS },
+    Family { name: "random", ops: random::OPS },
     Family { name: "reduction", ops: reduction::OPS },
     Family { name: "scan", ops: scan::OPS },
     Family { name: "scatter", ops: scatter::OPS },
     Family { name: "search", ops: search::OPS },
     Family { name: "segment", ops: segment::OPS },
     Family { name: "slice_join", ops: slice_join::OPS },
+    Family { name: "sparse", ops: sparse::OPS },
+    Family { name: "sparse_cross", ops: sparse_cross::OPS },
     Family { name: "spectral", ops: spectral::OPS },
+    Family { name: "string", ops: string::OPS },
+    Family { name: "string_hash", ops: string_hash::OPS },
+    Family { name: "string_regex", ops: string_regex::OPS },
+    Family { name: "string_split", ops: string_split::OPS },
     Family { name: "suppression", ops: suppression::OPS },
+    Family { name: "tensor_array", ops: tensor_array::OPS },
     Family { name: "tensor_list", ops: tensor_list::OPS },
     Family { name: "transformation", ops: transformation::OPS },
+    Family { name: "unicode", ops: unicode::OPS },
+    Family { name: "variable", ops: variable::OPS },
 ];
 
 /// The worked examples of every family.
@@ -93,6 +129,7 @@ pub const EXAMPLES: &[&[Examples]] = &[
     control_v1::EXAMPLES,
     convolution::EXAMPLES,
     creation::EXAMPLES,
+    debug::EXAMPLES,
     einsum::EXAMPLES,
     graph::EXAMPLES,
     hash_table::EXAMPLES,
@@ -101,14 +138,25 @@ pub const EXAMPLES: &[&[Examples]] = &[
     matrices::EXAMPLES,
     normalization::EXAMPLES,
     pooling::EXAMPLES,
+    ragged::EXAMPLES,
+    random::EXAMPLES,
     reduction::EXAMPLES,
     scan::EXAMPLES,
     scatter::EXAMPLES,
     search::EXAMPLES,
     segment::EXAMPLES,
     slice_join::EXAMPLES,
+    sparse::EXAMPLES,
+    sparse_cross::EXAMPLES,
     spectral::EXAMPLES,
+    string::EXAMPLES,
+    string_hash::EXAMPLES,
+    string_regex::EXAMPLES,
+    string_split::EXAMPLES,
     suppression::EXAMPLES,
+    tensor_array::EXAMPLES,
     tensor_list::EXAMPLES,
     transformation::EXAMPLES,
+    unicode::EXAMPLES,
+    variable::EXAMPLES,
 ];

@@ -17,6 +17,8 @@ mod attributes;
 #[macro_use]
 mod def;
 #[macro_use]
+mod brief;
+#[macro_use]
 mod rows;
 #[macro_use]
 mod wide;
@@ -29,10 +31,15 @@ mod fact;
 mod families;
 mod fast;
 mod grad;
+mod hash;
+mod partial;
+mod philox;
+mod re2;
 mod registry;
 mod resources;
 mod spec;
 mod special;
+mod text;
 mod value;
 mod walk;
 mod way;
@@ -47,7 +54,7 @@ pub use fact::Fact;
 pub use families::EXAMPLES;
 pub use grad::{Backward, Builder, gradients};
 pub use registry::{ALL, Family, Instance, Registry};
-pub use resources::{Key, Resource, Resources, Table, TensorArray, Variable};
+pub use resources::{Item, Key, Resource, Resources, Stack, Table, TensorArray, Variable};
 pub use spec::{Algebra, Arg, Count, Effect, Flow, Spec, Tolerance};
 pub use value::{TensorList, Value, Variant};
 pub use way::{Fast, Follow, Kernel, Way};

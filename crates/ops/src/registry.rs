@@ -136,7 +136,17 @@ impl Instance {
         if let Some(values) = self.op.known(inputs) {
             facts.iter_mut().zip(values).for_each(|(fact, value)| fact.value = Some(value));
         }
+        if let Some(all) = self.op.known_elements(inputs) {
+            facts.iter_mut().zip(all).for_each(|(fact, known)| fact.elements = Some(known));
+        } else if self.is_pure() {
+            crate::partial::fill(self, inputs, &mut facts);
+        }
         Ok(facts)
+    }
+
+    /// The type of each input tensor, as the spec has it.
+    pub(crate) fn input_types(&self) -> Vec<&'static str> {
+        self.binding.input_types()
     }
 
     /// Computes the outputs.

@@ -26,6 +26,9 @@ pub struct Spec {
     pub effect: Effect,
     /// Its part in TensorFlow 1's control flow.
     pub flow: Flow,
+    /// Output elements are elements of those inputs that are of the outputs' type; the other inputs
+    /// say which.
+    pub moves: bool,
     /// What may be rewritten.
     pub algebra: Algebra,
     /// How far a result may be from TensorFlow's and a fast path's from `eval`'s.
@@ -178,6 +181,7 @@ impl Spec {
         outputs: &[],
         effect: Effect::Pure,
         flow: Flow::None,
+        moves: false,
         algebra: Algebra { is_elementwise: false, is_commutative: false, neutral: None },
         tolerance: Tolerance::Exact,
     };
@@ -288,6 +292,11 @@ impl Binding {
         Ok(())
     }
 
+    /// The type of each input tensor, as the spec has it.
+    pub(crate) fn input_types(&self) -> Vec<&'static str> {
+        self.n_inputs.iter().flat_map(|(arg, n)| std::iter::repeat_n(arg.ty, *n)).collect()
+    }
+
     /// How many tensors each output stands for.
     pub(crate) fn outputs(&self, spec: &Spec, attrs: &Attrs) -> Result<Outputs> {
         let all = spec.outputs.iter().map(|text| {
@@ -314,7 +323,9 @@ impl Binding {
         defaults: &Attrs,
     ) -> Result<Vec<Type>> {
         let mut types = Vec::new();
-        let outputs = self.outputs(spec, attrs)?;
+        let mut all = defaults.clone();
+        all.extend(attrs.iter().map(|(name, attr)| (name.clone(), attr.clone())));
+        let outputs = self.outputs(spec, &all)?;
         for (text, (_, n)) in spec.outputs.iter().zip(&outputs.0) {
             let arg = Arg::parse(text);
             let attr = attrs.get(arg.ty);

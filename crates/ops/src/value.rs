@@ -14,6 +14,8 @@ pub enum Value {
     Tensor(DenseTensor),
     /// A handle of something that is shared and changed.
     Resource(Resource),
+    /// A variable of TensorFlow 1: whoever does not change it reads its value.
+    Ref(Resource),
     /// A value that is no array.
     Variant(Variant),
 }
@@ -42,6 +44,9 @@ impl Value {
         match self {
             Self::Tensor(tensor) => tensor.dtype().into(),
             Self::Resource(_) => Type::Resource,
+            Self::Ref(variable) => {
+                variable.as_variable().map_or(Type::Resource, |variable| variable.dtype.into())
+            }
             Self::Variant(_) => Type::Variant,
         }
     }
@@ -50,7 +55,7 @@ impl Value {
     pub fn shape(&self) -> &[usize] {
         match self {
             Self::Tensor(tensor) => tensor.shape(),
-            Self::Resource(_) | Self::Variant(_) => &[],
+            Self::Resource(_) | Self::Ref(_) | Self::Variant(_) => &[],
         }
     }
 
@@ -62,11 +67,22 @@ impl Value {
         }
     }
 
+    /// The value itself: what a variable holds, where this is one of TensorFlow 1.
+    ///
+    /// # Errors
+    /// When nothing was assigned to it.
+    pub fn read(self) -> crate::Result<Self> {
+        match self {
+            Self::Ref(variable) => Ok(variable.as_variable()?.read()?.into()),
+            other => Ok(other),
+        }
+    }
+
     /// Bytes that the value takes, those that it shares included.
     pub fn byte_len(&self) -> usize {
         match self {
             Self::Tensor(tensor) => tensor.byte_len(),
-            Self::Resource(_) => 0,
+            Self::Resource(_) | Self::Ref(_) => 0,
             Self::Variant(Variant::List(list)) => {
                 list.items.iter().flatten().map(DenseTensor::byte_len).sum()
             }

@@ -21,6 +21,7 @@ pub(crate) struct Run<'a> {
 /// A run, as a node sees it.
 struct AtNode<'r, 'a> {
     run: &'r mut Run<'a>,
+    function: Option<&'r str>,
     name: &'r str,
 }
 
@@ -35,6 +36,10 @@ impl Context for AtNode<'_, '_> {
 
     fn node_name(&self) -> &str {
         self.name
+    }
+
+    fn site(&self) -> String {
+        format!("{}/{}", self.function.unwrap_or_default(), self.name)
     }
 }
 
@@ -54,10 +59,11 @@ impl<'a> Run<'a> {
         self.tick()?;
         let plan = plans.get(&inputs, &self.program.model, &self.program.ops)?;
         let function = plan.function.as_deref();
-        match &plan.body {
+        let results = match &plan.body {
             Body::Straight(straight) => self.straight(straight, function, inputs),
             Body::Frames(graph) => frames::run(graph, self, function, inputs),
-        }
+        };
+        results?.into_iter().map(Value::read).collect()
     }
 
     fn call(&mut self, name: &str, args: Vec<Value>) -> Result<Vec<Value>> {
@@ -96,7 +102,7 @@ impl<'a> Run<'a> {
             slots[*slot] = Some(value.clone());
         }
         for step in &plan.steps {
-            let outputs = self.step(step, &mut slots);
+            let outputs = self.step(step, function, &mut slots);
             let outputs = outputs.map_err(|e| e.at(place(function, &step.name, &step.op)))?;
             for (slot, value) in slots[step.outputs..].iter_mut().zip(outputs) {
                 *slot = Some(value);
@@ -107,7 +113,12 @@ impl<'a> Run<'a> {
         plan.results.iter().map(|slot| slots[*slot].clone().ok_or_else(missing)).collect()
     }
 
-    fn step(&mut self, step: &Step, slots: &mut [Option<Value>]) -> Result<Vec<Value>> {
+    fn step(
+        &mut self,
+        step: &Step,
+        function: Option<&str>,
+        slots: &mut [Option<Value>],
+    ) -> Result<Vec<Value>> {
         let take = |input: &crate::plan::Input| match input.is_last_use {
             true => slots[input.slot].take(),
             false => slots[input.slot].clone(),
@@ -116,8 +127,9 @@ impl<'a> Run<'a> {
         let inputs = inputs.ok_or_else(|| Error::invalid("an input was not computed"))?;
         self.tick()?;
         let Some(kernel) = &step.way else {
-            return self.node(&step.instance, &step.name, inputs);
+            return self.node(&step.instance, function, &step.name, inputs);
         };
+        let inputs = read(&step.instance, inputs)?;
         self.begin(&step.instance, &step.name);
         let mut inputs = Args::from(inputs);
         let outputs = kernel.run(&mut inputs, &mut self.state.tools);
@@ -150,11 +162,13 @@ impl<'a> Run<'a> {
     pub(crate) fn node(
         &mut self,
         instance: &Instance,
+        function: Option<&str>,
         name: &str,
         inputs: Vec<Value>,
     ) -> Result<Vec<Value>> {
+        let inputs = read(instance, inputs)?;
         self.begin(instance, name);
-        let outputs = instance.eval(inputs, &mut AtNode { run: self, name });
+        let outputs = instance.eval(inputs, &mut AtNode { run: self, function, name });
         self.end();
         let outputs = outputs?;
         if outputs.len() != instance.n_outputs() {
@@ -162,5 +176,15 @@ impl<'a> Run<'a> {
             return Err(Error::invalid(format!("{} outputs, not {expected}", outputs.len())));
         }
         Ok(outputs)
+    }
+}
+
+/// The inputs with variables of TensorFlow 1 read, unless the op is one that changes them.
+fn read(instance: &Instance, inputs: Vec<Value>) -> Result<Vec<Value>> {
+    let is_ref = |value: &Value| matches!(value, Value::Ref(_));
+    let changes = instance.def.spec.inputs.first().is_some_and(|input| input.starts_with("ref:"));
+    match changes || !inputs.iter().any(is_ref) {
+        true => Ok(inputs),
+        false => inputs.into_iter().map(Value::read).collect(),
     }
 }

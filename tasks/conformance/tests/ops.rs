@@ -101,6 +101,7 @@ const FEW_CASES: &[(&str, &str)] = &[
     ("NoOp", "it has no output"),
     ("PlaceholderWithDefault", "its output is its input"),
     ("Prelu", "made by the converter; TensorFlow has no such op"),
+    ("StatelessRandomGetAlg", "it has no input"),
     ("_FusedConv2D", "made by TensorFlow's optimizer; graphs of the fixtures have it"),
     ("_FusedMatMul", "made by TensorFlow's optimizer; graphs of the fixtures have it"),
 ];

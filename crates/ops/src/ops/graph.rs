@@ -85,6 +85,7 @@ impl Op for Identity {
         aliases: &["Snapshot", "StopGradient", "PreventGradient", "RefIdentity", "LoopCond"],
         inputs: &["input: T"],
         outputs: &["output: T"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[1, 2]", "", "[1, 2]")];
@@ -179,6 +180,12 @@ fn dims(shape: &[usize], dtype: DType) -> DenseTensor {
     ints(dtype, &[shape.len()], shape.iter().map(|dim| dim.cast_signed() as i64).collect())
 }
 
+/// The dims as elements, unknown ones included; `None` when not even their number is known.
+fn known_dims(fact: &Fact) -> Option<Vec<Option<i64>>> {
+    let dim = |dim: &tensorferry_ir::Dim| dim.known().map(|n| n.cast_signed() as i64);
+    Some(fact.dims()?.iter().map(dim).collect())
+}
+
 attrs! {
     /// The shape of a tensor.
     struct ShapeOf {
@@ -198,6 +205,10 @@ impl Op for ShapeOf {
 
     fn known(&self, x: &[Fact]) -> Option<Vec<DenseTensor>> {
         Some(vec![dims(&x[0].shape.known()?, self.out_type)])
+    }
+
+    fn known_elements(&self, x: &[Fact]) -> Option<Vec<Vec<Option<i64>>>> {
+        Some(vec![known_dims(&x[0])?])
     }
 
     fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
@@ -228,6 +239,10 @@ impl Op for ShapeN {
 
     fn known(&self, x: &[Fact]) -> Option<Vec<DenseTensor>> {
         x.iter().map(|x| Some(dims(&x.shape.known()?, self.out_type))).collect()
+    }
+
+    fn known_elements(&self, x: &[Fact]) -> Option<Vec<Vec<Option<i64>>>> {
+        x.iter().map(known_dims).collect()
     }
 
     fn eval(&self, inputs: Args) -> Result<Vec<Value>> {

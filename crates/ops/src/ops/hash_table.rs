@@ -1,15 +1,49 @@
-//! Hash tables: they are filled once and looked up in.
+//! Hash tables: those that are filled once, and those that change.
 
 use tensorferry_ir::Shape;
-use tensorferry_tensor::{DType, DenseTensor, Run, assemble};
+use tensorferry_tensor::{DType, DenseTensor};
 
-use crate::{Args, Case, Context, Effect, Fact, Key, Op, Resource, Result, Spec, Table, Value};
+use crate::{Context, Error, Resource, Result, Value};
 
-register![HashTable, LookupTableFind, LookupTableImport, LookupTableSize];
+register![
+    AnonymousHashTable,
+    AnonymousMutableHashTable,
+    AnonymousMutableHashTableOfTensors,
+    HashTable,
+    InitializeTable,
+    InitializeTableFromTextFile,
+    LookupTableExport,
+    LookupTableFind,
+    LookupTableImport,
+    LookupTableInsert,
+    LookupTableRemove,
+    LookupTableSize,
+    MutableHashTable,
+    MutableHashTableOfTensors,
+];
 
-attrs! {
-    /// A handle of a table, made when it is not there.
-    struct HashTable {
+/// The table of that name, the node's where it is empty.
+fn shared(
+    context: &mut dyn Context,
+    name: &str,
+    types: (DType, DType),
+    shape: &[usize],
+) -> Vec<Value> {
+    let name = if name.is_empty() { context.node_name().to_owned() } else { name.to_owned() };
+    let make = || Resource::table(types.0, types.1, shape);
+    vec![Value::Resource(context.resources().get_or_insert(&name, make))]
+}
+
+fn known(shape: &Shape) -> Result<Vec<usize>> {
+    let known = shape.known();
+    known.ok_or_else(|| Error::invalid(format!("values of the shape {shape}, which is not known")))
+}
+
+op! {
+    /// A handle of a table that is filled once, made when it is not there.
+    HashTable = "HashTableV2" | "HashTable", Stateful {
+        /// Where it is kept; names are shared by all containers here.
+        container: String = String::new(),
         /// The name under which graphs share it; the node's own when it is empty.
         shared_name: String = String::new(),
         /// The node's name is shared.
@@ -19,129 +53,276 @@ attrs! {
         /// The type of the values.
         value_dtype: DType,
     }
-}
-
-impl Op for HashTable {
-    const SPEC: Spec = Spec {
-        name: "HashTableV2",
-        aliases: &["HashTable", "MutableHashTableV2"],
-        outputs: &["table_handle: resource"],
-        effect: Effect::Stateful,
-        ..Spec::PURE
-    };
-    const CASES: &'static [Case] = &[];
-
-    fn infer(&self, _: &[Fact]) -> Result<Vec<Shape>> {
-        Ok(vec![Shape::scalar()])
-    }
-
-    fn eval_in(&self, _: Args, context: &mut dyn Context) -> Result<Vec<Value>> {
-        let name = match self.shared_name.as_str() {
-            "" => context.node_name().to_owned(),
-            name => name.to_owned(),
-        };
-        let make = || Resource::table(self.key_dtype, self.value_dtype);
-        Ok(vec![Value::Resource(context.resources().get_or_insert(&name, make))])
+    () -> ("table_handle: resource") []
+    infer(op, x) { Ok(vec![Shape::scalar()]) }
+    eval(op, x, context) {
+        Ok(shared(context, &op.shared_name, (op.key_dtype, op.value_dtype), &[]))
     }
 }
 
-attrs! {
+op! {
+    /// A handle of a table that changes, made when it is not there.
+    MutableHashTable = "MutableHashTableV2" | "MutableHashTable", Stateful {
+        /// Where it is kept; names are shared by all containers here.
+        container: String = String::new(),
+        /// The name under which graphs share it; the node's own when it is empty.
+        shared_name: String = String::new(),
+        /// The node's name is shared.
+        use_node_name_sharing: bool = false,
+        /// The type of the keys.
+        key_dtype: DType,
+        /// The type of the values.
+        value_dtype: DType,
+    }
+    () -> ("table_handle: resource") []
+    infer(op, x) { Ok(vec![Shape::scalar()]) }
+    eval(op, x, context) {
+        Ok(shared(context, &op.shared_name, (op.key_dtype, op.value_dtype), &[]))
+    }
+}
+
+op! {
+    /// A handle of a table that changes and whose values are tensors, made when it is not there.
+    MutableHashTableOfTensors = "MutableHashTableOfTensorsV2" | "MutableHashTableOfTensors",
+    Stateful {
+        /// Where it is kept; names are shared by all containers here.
+        container: String = String::new(),
+        /// The name under which graphs share it; the node's own when it is empty.
+        shared_name: String = String::new(),
+        /// The node's name is shared.
+        use_node_name_sharing: bool = false,
+        /// The type of the keys.
+        key_dtype: DType,
+        /// The type of the values.
+        value_dtype: DType,
+        /// The shape of each value.
+        value_shape: Shape = Shape::scalar(),
+    }
+    () -> ("table_handle: resource") []
+    infer(op, x) { Ok(vec![Shape::scalar()]) }
+    eval(op, x, context) {
+        let shape = known(&op.value_shape)?;
+        Ok(shared(context, &op.shared_name, (op.key_dtype, op.value_dtype), &shape))
+    }
+}
+
+op! {
+    /// A new table that is filled once.
+    AnonymousHashTable = "AnonymousHashTable", Stateful {
+        /// The type of the keys.
+        key_dtype: DType,
+        /// The type of the values.
+        value_dtype: DType,
+    }
+    () -> ("table_handle: resource") []
+    infer(op, x) { Ok(vec![Shape::scalar()]) }
+    eval(op, x, context) {
+        Ok(vec![Value::Resource(Resource::table(op.key_dtype, op.value_dtype, &[]))])
+    }
+}
+
+op! {
+    /// A new table that changes.
+    AnonymousMutableHashTable = "AnonymousMutableHashTable", Stateful {
+        /// The type of the keys.
+        key_dtype: DType,
+        /// The type of the values.
+        value_dtype: DType,
+    }
+    () -> ("table_handle: resource") []
+    infer(op, x) { Ok(vec![Shape::scalar()]) }
+    eval(op, x, context) {
+        Ok(vec![Value::Resource(Resource::table(op.key_dtype, op.value_dtype, &[]))])
+    }
+}
+
+op! {
+    /// A new table that changes and whose values are tensors.
+    AnonymousMutableHashTableOfTensors = "AnonymousMutableHashTableOfTensors", Stateful {
+        /// The type of the keys.
+        key_dtype: DType,
+        /// The type of the values.
+        value_dtype: DType,
+        /// The shape of each value.
+        value_shape: Shape = Shape::scalar(),
+    }
+    () -> ("table_handle: resource") []
+    infer(op, x) { Ok(vec![Shape::scalar()]) }
+    eval(op, x, context) {
+        let shape = known(&op.value_shape)?;
+        Ok(vec![Value::Resource(Resource::table(op.key_dtype, op.value_dtype, &shape))])
+    }
+}
+
+op! {
     /// Fills a table with pairs of keys and values, in place of what it held.
-    struct LookupTableImport {}
-}
-
-impl Op for LookupTableImport {
-    const SPEC: Spec = Spec {
-        name: "LookupTableImportV2",
-        aliases: &["LookupTableImport", "InitializeTableV2", "InitializeTable"],
-        inputs: &["table_handle: resource", "keys: Tin", "values: Tout"],
-        effect: Effect::Stateful,
-        ..Spec::PURE
-    };
-    const CASES: &'static [Case] = &[];
-
-    fn infer(&self, _: &[Fact]) -> Result<Vec<Shape>> {
-        Ok(Vec::new())
-    }
-
-    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
-        let (keys, values) = (inputs.tensor(1)?, inputs.tensor(2)?);
-        let mut table = inputs.resource(0)?.as_table()?;
-        check_types(&table, keys.dtype(), values.dtype())?;
-        let keys = Key::all(keys)?;
-        ensure!(keys.len() == values.len(), "{} keys, {} values", keys.len(), values.len());
-        table.places.clear();
-        for (i, key) in keys.into_iter().enumerate() {
-            table.places.insert(key, i);
-        }
-        let one = |i| assemble(&[], &[values], &mut std::iter::once(Run::once(0, i, 1)));
-        table.values = (0..values.len()).map(one).collect();
+    LookupTableImport = "LookupTableImportV2" | "LookupTableImport", Stateful {}
+    ("table_handle: resource", "keys: Tin", "values: Tout") -> () []
+    infer(op, x) { Ok(Vec::new()) }
+    eval(op, x, context) {
+        let mut table = x.resource(0)?.as_table()?;
+        table.clear();
+        table.insert(x.tensor(1)?, x.tensor(2)?)?;
         Ok(Vec::new())
     }
 }
 
-fn check_types(table: &Table, key: DType, value: DType) -> Result<()> {
-    let (k, v) = (table.key, table.value);
-    ensure!(k == key && v == value, "the table has {k} and {v}, not {key} and {value}");
+op! {
+    /// Fills a table once and for all with pairs of keys and values.
+    InitializeTable = "InitializeTableV2" | "InitializeTable", Stateful {}
+    ("table_handle: resource", "keys: Tkey", "values: Tval") -> () []
+    infer(op, x) { Ok(Vec::new()) }
+    eval(op, x, context) {
+        fill(x.resource(0)?, x.tensor(1)?, x.tensor(2)?)?;
+        Ok(Vec::new())
+    }
+}
+
+/// Fills a table once; a second time is nothing when it says the same.
+fn fill(table: &Resource, keys: &DenseTensor, values: &DenseTensor) -> Result<()> {
+    let mut table = table.as_table()?;
+    if !table.is_filled {
+        table.insert(keys, values)?;
+        table.is_filled = true;
+    }
+    let default =
+        DenseTensor::zeros(values.dtype(), &[]).ok_or_else(|| Error::limit("no memory"))?;
+    let found = table.find(keys, &default)?;
+    ensure!(found == *values, "the table has another value for one of the keys");
     Ok(())
 }
 
-attrs! {
+op! {
+    /// Fills a table once and for all from the lines of a text file.
+    InitializeTableFromTextFile =
+    "InitializeTableFromTextFileV2" | "InitializeTableFromTextFile", Stateful {
+        /// The column of the key: -2 is the line, -1 its number.
+        key_index: i64,
+        /// The column of the value, likewise.
+        value_index: i64,
+        /// Lines that count; all when it is -1.
+        vocab_size: i64 = -1,
+        /// Between columns.
+        delimiter: bytes::Bytes = bytes::Bytes::from_static(b"\t"),
+        /// Lines at the beginning that do not count.
+        offset: i64 = 0,
+    }
+    ("table_handle: resource", "filename: string") -> () []
+    infer(op, x) { Ok(Vec::new()) }
+    eval(op, x, context) {
+        let path = String::from_utf8_lossy(x.string(1)?).into_owned();
+        let content = context.resources().asset(&path);
+        let content =
+            content.ok_or_else(|| Error::invalid(format!("the file `{path}` was not given")))?;
+        let (key, value) = {
+            let table = x.resource(0)?.as_table()?;
+            (table.key, table.value)
+        };
+        let lines = op.lines(&content)?;
+        let keys = column(&lines, op.key_index, &op.delimiter, key)?;
+        let values = column(&lines, op.value_index, &op.delimiter, value)?;
+        fill(x.resource(0)?, &keys, &values)?;
+        Ok(Vec::new())
+    }
+}
+
+impl InitializeTableFromTextFile {
+    /// The lines that count. A file ends with the end of its last line.
+    fn lines<'a>(&self, content: &'a [u8]) -> Result<Vec<&'a [u8]>> {
+        let content = content.strip_suffix(b"\n").unwrap_or(content);
+        let lines = content.split(|byte| *byte == b'\n');
+        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let lines = lines.skip(usize::try_from(self.offset).unwrap_or(0));
+        match usize::try_from(self.vocab_size) {
+            Err(_) => Ok(lines.collect()),
+            Ok(n) => {
+                let lines: Vec<&[u8]> = lines.take(n).collect();
+                ensure!(lines.len() == n, "the file has {} lines, expected {n}", lines.len());
+                Ok(lines)
+            }
+        }
+    }
+}
+
+fn column(lines: &[&[u8]], index: i64, delimiter: &[u8], dtype: DType) -> Result<DenseTensor> {
+    let words: Vec<bytes::Bytes> = match index {
+        -1 => {
+            ensure!(dtype != DType::String, "the number of a line is no string");
+            let numbers: Vec<i64> = (0..lines.len() as i64).collect();
+            return Ok(crate::wide::Narrow::narrow(dtype, &[numbers.len()], numbers));
+        }
+        -2 => lines.iter().map(|line| bytes::Bytes::copy_from_slice(line)).collect(),
+        _ => {
+            let [delimiter] = delimiter else { fail!("the delimiter is not one character") };
+            let at = usize::try_from(index);
+            let at = at.map_err(|_| Error::invalid(format!("there is no column {index}")))?;
+            let word = |line: &&[u8]| {
+                let word = line.split(|byte| byte == delimiter).nth(at);
+                let word = word.map(bytes::Bytes::copy_from_slice);
+                word.ok_or_else(|| Error::invalid(format!("a line has no column {index}")))
+            };
+            lines.iter().map(word).collect::<Result<_>>()?
+        }
+    };
+    match dtype {
+        DType::String => Ok(DenseTensor::vector(words)),
+        _ => super::string::to_numbers(&DenseTensor::vector(words), dtype),
+    }
+}
+
+op! {
     /// The values of keys; a default for keys that the table has not.
-    struct LookupTableFind {}
-}
-
-impl Op for LookupTableFind {
-    const SPEC: Spec = Spec {
-        name: "LookupTableFindV2",
-        aliases: &["LookupTableFind"],
-        inputs: &["table_handle: resource", "keys: Tin", "default_value: Tout"],
-        outputs: &["values: Tout"],
-        effect: Effect::Stateful,
-        ..Spec::PURE
-    };
-    const CASES: &'static [Case] = &[];
-
-    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
-        Ok(vec![inputs[1].shape.clone()])
+    LookupTableFind = "LookupTableFindV2" | "LookupTableFind", Stateful {}
+    ("table_handle: resource", "keys: Tin", "default_value: Tout") -> ("values: Tout") []
+    infer(op, x) {
+        let scalar = x[2].rank() == Some(0);
+        Ok(vec![if scalar { x[1].shape.clone() } else { Shape::UNKNOWN }])
     }
-
-    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
-        let (keys, default) = (inputs.tensor(1)?, inputs.tensor(2)?);
-        let table = inputs.resource(0)?.as_table()?;
-        check_types(&table, keys.dtype(), default.dtype())?;
-        ensure!(default.len() == 1, "the default has {} elements", default.len());
-        let sources: Vec<&DenseTensor> = std::iter::once(default).chain(&table.values).collect();
-        let places = Key::all(keys)?;
-        let mut runs = places
-            .iter()
-            .map(|key| Run::once(table.places.get(key).map_or(0, |place| place + 1), 0, 1));
-        Ok(vec![assemble(keys.shape(), &sources, &mut runs).into()])
+    eval(op, x, context) {
+        Ok(vec![x.resource(0)?.as_table()?.find(x.tensor(1)?, x.tensor(2)?)?.into()])
     }
 }
 
-attrs! {
+op! {
+    /// Puts pairs into a table; a key that is there gets another value.
+    LookupTableInsert = "LookupTableInsertV2" | "LookupTableInsert", Stateful {}
+    ("table_handle: resource", "keys: Tin", "values: Tout") -> () []
+    infer(op, x) { Ok(Vec::new()) }
+    eval(op, x, context) {
+        x.resource(0)?.as_table()?.insert(x.tensor(1)?, x.tensor(2)?)?;
+        Ok(Vec::new())
+    }
+}
+
+op! {
+    /// Takes keys out of a table.
+    LookupTableRemove = "LookupTableRemoveV2", Stateful {}
+    ("table_handle: resource", "keys: Tin") -> () []
+    infer(op, x) { Ok(Vec::new()) }
+    eval(op, x, context) {
+        x.resource(0)?.as_table()?.remove(x.tensor(1)?)?;
+        Ok(Vec::new())
+    }
+}
+
+op! {
+    /// All keys of a table and their values, in the order in which they came.
+    LookupTableExport = "LookupTableExportV2" | "LookupTableExport", Stateful {}
+    ("table_handle: resource") -> ("keys: Tkeys", "values: Tvalues") []
+    infer(op, x) { Ok(vec![Shape::of_rank(1), Shape::UNKNOWN]) }
+    eval(op, x, context) {
+        let (keys, values) = x.resource(0)?.as_table()?.export();
+        Ok(vec![keys.into(), values.into()])
+    }
+}
+
+op! {
     /// The number of keys of a table.
-    struct LookupTableSize {}
-}
-
-impl Op for LookupTableSize {
-    const SPEC: Spec = Spec {
-        name: "LookupTableSizeV2",
-        aliases: &["LookupTableSize"],
-        inputs: &["table_handle: resource"],
-        outputs: &["size: int64"],
-        effect: Effect::Stateful,
-        ..Spec::PURE
-    };
-    const CASES: &'static [Case] = &[];
-
-    fn infer(&self, _: &[Fact]) -> Result<Vec<Shape>> {
-        Ok(vec![Shape::scalar()])
-    }
-
-    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
-        let n = inputs.resource(0)?.as_table()?.places.len();
+    LookupTableSize = "LookupTableSizeV2" | "LookupTableSize", Stateful {}
+    ("table_handle: resource") -> ("size: int64") []
+    infer(op, x) { Ok(vec![Shape::scalar()]) }
+    eval(op, x, context) {
+        let n = x.resource(0)?.as_table()?.len();
         Ok(vec![DenseTensor::scalar(n.cast_signed() as i64).into()])
     }
 }

@@ -89,6 +89,7 @@ impl Op for ConcatV2 {
         name: "ConcatV2",
         inputs: &["values: N*T", "axis: Tidx"],
         outputs: &["output: T"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] =
@@ -115,6 +116,7 @@ impl Op for Concat {
         name: "Concat",
         inputs: &["concat_dim: int32", "values: N*T"],
         outputs: &["output: T"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("int32 0, [1], [2, 3]", "", "[1, 2, 3]")];
@@ -137,8 +139,13 @@ attrs! {
 }
 
 impl Op for Pack {
-    const SPEC: Spec =
-        Spec { name: "Pack", inputs: &["values: N*T"], outputs: &["output: T"], ..Spec::PURE };
+    const SPEC: Spec = Spec {
+        name: "Pack",
+        inputs: &["values: N*T"],
+        outputs: &["output: T"],
+        moves: true,
+        ..Spec::PURE
+    };
     const CASES: &'static [Case] = &[
         case("[1, 2], [3, 4]", "", "[[1, 2], [3, 4]]"),
         case("[1, 2], [3, 4]", "axis=-1", "[[1, 3], [2, 4]]"),
@@ -193,8 +200,13 @@ attrs! {
 }
 
 impl Op for Unpack {
-    const SPEC: Spec =
-        Spec { name: "Unpack", inputs: &["value: T"], outputs: &["output: num*T"], ..Spec::PURE };
+    const SPEC: Spec = Spec {
+        name: "Unpack",
+        inputs: &["value: T"],
+        outputs: &["output: num*T"],
+        moves: true,
+        ..Spec::PURE
+    };
     const CASES: &'static [Case] = &[case("[[1, 2], [3, 4]]", "num=2, axis=1", "[1, 3], [2, 4]")];
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
@@ -244,6 +256,7 @@ impl Op for Split {
         name: "Split",
         inputs: &["split_dim: int32", "value: T"],
         outputs: &["output: num_split*T"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] =
@@ -287,6 +300,7 @@ impl Op for SplitV {
         name: "SplitV",
         inputs: &["value: T", "size_splits: Tlen", "split_dim: int32"],
         outputs: &["output: num_split*T"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] =
@@ -334,6 +348,7 @@ impl Op for Slice {
         name: "Slice",
         inputs: &["input: T", "begin: Index", "size: Index"],
         outputs: &["output: T"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] =
@@ -489,6 +504,7 @@ impl Op for StridedSlice {
         name: "StridedSlice",
         inputs: &["input: T", "begin: Index", "end: Index", "strides: Index"],
         outputs: &["output: T"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[
@@ -579,6 +595,7 @@ impl Op for ReverseV2 {
         name: "ReverseV2",
         inputs: &["tensor: T", "axis: Tidx"],
         outputs: &["output: T"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[[1, 2], [3, 4]], int32[-1]", "", "[[2, 1], [4, 3]]")];
@@ -604,6 +621,7 @@ impl Op for Reverse {
         name: "Reverse",
         inputs: &["tensor: T", "dims: bool"],
         outputs: &["output: T"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] =
@@ -630,6 +648,7 @@ impl Op for Tile {
         name: "Tile",
         inputs: &["input: T", "multiples: Tmultiples"],
         outputs: &["output: T"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] =
@@ -709,6 +728,7 @@ impl Op for GatherV2 {
         name: "GatherV2",
         inputs: &["params: Tparams", "indices: Tindices", "axis: Taxis"],
         outputs: &["output: Tparams"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[
@@ -765,6 +785,7 @@ impl Op for Gather {
         name: "Gather",
         inputs: &["params: Tparams", "indices: Tindices"],
         outputs: &["output: Tparams"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[1, 2, 3], int32[2, 0]", "", "[3, 1]")];
@@ -792,6 +813,7 @@ impl Op for GatherNd {
         name: "GatherNd",
         inputs: &["params: Tparams", "indices: Tindices"],
         outputs: &["output: Tparams"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[[1, 2], [3, 4]], int32[[1, 0], [0, 1]]", "", "[3, 2]")];
@@ -839,6 +861,7 @@ impl Op for Roll {
         name: "Roll",
         inputs: &["input: T", "shift: Tshift", "axis: Taxis"],
         outputs: &["output: T"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[1, 2, 3], int32[1], int32[0]", "", "[3, 1, 2]")];

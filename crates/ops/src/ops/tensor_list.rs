@@ -3,10 +3,15 @@
 use tensorferry_ir::{Dim, Shape};
 use tensorferry_tensor::{DType, DenseTensor, Run, assemble};
 
+use super::tensor_array::{concatenated, index, split};
 use crate::{Args, Case, Effect, Error, Fact, Op, Result, Spec, TensorList, Value, checked_len};
 
 register![
     EmptyTensorList,
+    TensorListConcat,
+    TensorListConcatLists,
+    TensorListConcatV2,
+    TensorListElementShape,
     TensorListFromTensor,
     TensorListGather,
     TensorListGetItem,
@@ -15,7 +20,11 @@ register![
     TensorListPushBack,
     TensorListReserve,
     TensorListResize,
+    TensorListScatter,
+    TensorListScatterIntoExisting,
+    TensorListScatterV2,
     TensorListSetItem,
+    TensorListSplit,
     TensorListStack,
 ];
 
@@ -47,6 +56,15 @@ fn item(list: &TensorList, i: usize, shape: &Shape) -> Result<DenseTensor> {
     zeros.ok_or_else(|| Error::limit("the item is too large"))
 }
 
+/// What is put into a list is of its type and shape, and does not make it too large.
+fn check_item(list: &TensorList, item: &DenseTensor) -> Result<()> {
+    let (ty, other) = (list.element_dtype, item.dtype());
+    ensure!(ty == other, "{other} into a list of {ty}");
+    let (shape, known) = (Shape::of(item.shape()), &list.element_shape);
+    ensure!(known.agrees(&shape), "an item of shape {shape} into a list of {known}");
+    Ok(())
+}
+
 fn stacked(list: &TensorList, places: &[usize], shape: &Shape) -> Result<DenseTensor> {
     let items: Vec<DenseTensor> =
         places.iter().map(|i| item(list, *i, shape)).collect::<Result<_>>()?;
@@ -62,12 +80,6 @@ fn stacked(list: &TensorList, places: &[usize], shape: &Shape) -> Result<DenseTe
     let sources: Vec<&DenseTensor> = items.iter().collect();
     let mut runs = (0..items.len()).map(|i| Run::once(i, 0, first.len()));
     Ok(assemble(&shape, &sources, &mut runs))
-}
-
-fn index(inputs: &Args, i: usize, n: usize) -> Result<usize> {
-    let index = inputs.int(i)?;
-    let found = usize::try_from(index).ok().filter(|index| *index < n);
-    found.ok_or_else(|| Error::invalid(format!("item {index} of a list of {n}")))
 }
 
 fn new_list(dtype: DType, shape: Shape, n: i64) -> Result<Value> {
@@ -165,16 +177,6 @@ lists! {
             Ok(vec![item(list, i, &element_shape(&x, 2)?)?.into()])
         };
 
-    /// The list with another item at an index.
-    TensorListSetItem &["input_handle: variant", "index: int32", "item: element_dtype"] =>
-        &["output_handle: variant"], |_x| vec![Shape::scalar()],
-        |_op, x| {
-            let mut list = x.list(0)?.clone();
-            let i = index(&x, 1, list.items.len())?;
-            list.items[i] = Some(x.tensor(2)?.clone());
-            Ok(vec![list.into()])
-        };
-
     /// The number of items.
     TensorListLength &["input_handle: variant"] => &["length: int32"], |_x| vec![Shape::scalar()],
         |_op, x| {
@@ -186,8 +188,11 @@ lists! {
     TensorListPushBack &["input_handle: variant", "tensor: element_dtype"] =>
         &["output_handle: variant"], |_x| vec![Shape::scalar()],
         |_op, x| {
-            let mut list = x.list(0)?.clone();
-            list.items.push(Some(x.tensor(1)?.clone()));
+            let (mut x, item) = { let item = x.tensor(1)?.clone(); (x, item) };
+            let mut list = x.take_list(0)?;
+            check_item(&list, &item)?;
+            checked_len(&[list.items.len() + 1])?;
+            list.items.push(Some(item));
             Ok(vec![list.into()])
         };
 
@@ -196,7 +201,8 @@ lists! {
         &["output_handle: variant", "tensor: element_dtype"],
         |_x| vec![Shape::scalar(), Shape::UNKNOWN],
         |_op, x| {
-            let mut list = x.list(0)?.clone();
+            let mut x = x;
+            let mut list = x.take_list(0)?;
             let last = list.items.len().checked_sub(1);
             let last = last.ok_or_else(|| Error::invalid("the list is empty"))?;
             let taken = item(&list, last, &element_shape(&x, 1)?)?;
@@ -210,8 +216,178 @@ lists! {
         |_op, x| {
             let n = x.sizes(1)?.first().copied().unwrap_or(0);
             checked_len(&[n])?;
-            let mut list = x.list(0)?.clone();
+            let mut x = x;
+            let mut list = x.take_list(0)?;
             list.items.resize(n, None);
             Ok(vec![list.into()])
         };
+}
+
+/// `list` with a tensor's rows as the items at these places; it grows as needed.
+fn scattered(mut list: TensorList, x: &Args) -> Result<Vec<Value>> {
+    let (tensor, places) = (x.tensor(0)?, x.sizes(1)?);
+    let (ty, other) = (list.element_dtype, tensor.dtype());
+    ensure!(ty == other, "{other} into a list of {ty}");
+    let Some((n, row)) = tensor.shape().split_first() else { fail!("a scalar has no rows") };
+    ensure!(places.len() == *n, "{} indices for {n} rows", places.len());
+    let len: usize = row.iter().product();
+    for (i, place) in places.into_iter().enumerate() {
+        if place >= list.items.len() {
+            checked_len(&[place + 1])?;
+            list.items.resize(place + 1, None);
+        }
+        let mut run = std::iter::once(Run::once(0, i * len, len));
+        list.items[place] = Some(assemble(row, &[tensor], &mut run));
+    }
+    Ok(vec![list.into()])
+}
+
+lists! {
+    /// A list with a tensor's rows at these places.
+    TensorListScatter &["tensor: element_dtype", "indices: int32", "element_shape: shape_type"] =>
+        &["output_handle: variant"], |_x| vec![Shape::scalar()],
+        |_op, x| {
+            let (element_dtype, element_shape) = (x.tensor(0)?.dtype(), element_shape(&x, 2)?);
+            scattered(TensorList { element_dtype, element_shape, items: Vec::new() }, &x)
+        };
+
+    /// A list of so many items with a tensor's rows at these places.
+    TensorListScatterV2 &[
+        "tensor: element_dtype", "indices: int32", "element_shape: shape_type", "num_elements: int32"
+    ] => &["output_handle: variant"], |_x| vec![Shape::scalar()],
+        |_op, x| {
+            let (element_dtype, element_shape) = (x.tensor(0)?.dtype(), element_shape(&x, 2)?);
+            // -1 is as many as the indices ask for.
+            let n = usize::try_from(x.int(3)?).unwrap_or(0);
+            checked_len(&[n])?;
+            if x.int(3)? >= 0 {
+                ensure!(x.sizes(1)?.iter().all(|i| *i < n), "an index beyond {n} items");
+            }
+            scattered(TensorList { element_dtype, element_shape, items: vec![None; n] }, &x)
+        };
+
+    /// The items of one list, then those of another.
+    TensorListConcatLists &["input_a: variant", "input_b: variant"] => &["output: variant"],
+        |_x| vec![Shape::scalar()],
+        |_op, x| {
+            let mut x = x;
+            let more = x.list(1)?.items.clone();
+            let mut list = x.take_list(0)?;
+            ensure!(list.element_dtype == x.list(1)?.element_dtype, "the lists have unlike types");
+            checked_len(&[list.items.len().saturating_add(more.len())])?;
+            list.items.extend(more);
+            Ok(vec![list.into()])
+        };
+
+    /// A list of pieces of a tensor.
+    TensorListSplit &["tensor: element_dtype", "element_shape: shape_type", "lengths: int64"] =>
+        &["output_handle: variant"], |_x| vec![Shape::scalar()],
+        |_op, x| {
+            let (element_dtype, element_shape) = (x.tensor(0)?.dtype(), element_shape(&x, 1)?);
+            let items = split(x.tensor(0)?, &x.sizes(2)?)?.into_iter().map(Some).collect();
+            Ok(vec![TensorList { element_dtype, element_shape, items }.into()])
+        };
+
+    /// The items one after the other, and the length of each.
+    TensorListConcatV2 &["input_handle: variant", "element_shape: shape_type", "leading_dims: int64"]
+        => &["tensor: element_dtype", "lengths: int64"],
+        |_x| vec![Shape::UNKNOWN, Shape::of_rank(1)],
+        |_op, x| {
+            let shape = element_shape(&x, 1)?;
+            joined(x.list(0)?, &shape, &x.ints(2)?)
+        };
+}
+
+/// All items one after the other. Items that were never set have the first dims of `leading`.
+fn joined(list: &TensorList, shape: &Shape, leading: &[i64]) -> Result<Vec<Value>> {
+    let inner =
+        |shape: &Shape| Shape(shape.dims().map(|dims| dims.get(1..).unwrap_or(&[]).to_vec()));
+    let one = |i: usize| {
+        let first = leading.get(i).and_then(|n| usize::try_from(*n).ok());
+        let shape = match (first, shape.dims()) {
+            (Some(n), Some(dims)) if !dims.is_empty() => {
+                Shape::from([&[Dim::Known(n)], &dims[1..]].concat())
+            }
+            _ => shape.clone(),
+        };
+        item(list, i, &shape)
+    };
+    let items: Vec<DenseTensor> = (0..list.items.len()).map(one).collect::<Result<_>>()?;
+    let known = inner(shape).merge(&inner(&list.element_shape)).unwrap_or(Shape::UNKNOWN);
+    let (tensor, lengths) = concatenated(&items, list.element_dtype, &known)?;
+    Ok(vec![tensor.into(), lengths.into()])
+}
+
+op! {
+    /// The items one after the other, and the length of each.
+    TensorListConcat = "TensorListConcat", Stateful {
+        /// The type of the items.
+        element_dtype: DType,
+        /// What is known of the items' shape.
+        element_shape: Shape = Shape::UNKNOWN,
+    }
+    ("input_handle: variant") -> ("tensor: element_dtype", "lengths: int64") []
+    infer(op, x) { Ok(vec![Shape::UNKNOWN, Shape::of_rank(1)]) }
+    eval(op, x, context) { joined(x.list(0)?, &op.element_shape, &[]) }
+}
+
+op! {
+    /// The list with a tensor's rows at these places.
+    TensorListScatterIntoExisting = "TensorListScatterIntoExistingList", Stateful {
+        /// The type of the items.
+        element_dtype: DType,
+    }
+    ("input_handle: variant", "tensor: element_dtype", "indices: int32") -> ("output_handle: variant")
+    []
+    infer(op, x) { Ok(vec![Shape::scalar()]) }
+    eval(op, x, context) {
+        let mut x = x;
+        let list = x.take_list(0)?;
+        let mut values = x.into_values();
+        values.remove(0);
+        scattered(list, &values.into())
+    }
+}
+
+op! {
+    /// The list with another item at an index.
+    TensorListSetItem = "TensorListSetItem", Stateful {
+        /// The type of the items.
+        element_dtype: DType,
+        /// An index beyond the end makes the list longer.
+        resize_if_index_out_of_bounds: bool = false,
+    }
+    ("input_handle: variant", "index: int32", "item: element_dtype") -> ("output_handle: variant")
+    []
+    infer(op, x) { Ok(vec![Shape::scalar()]) }
+    eval(op, x, context) {
+        let item = x.tensor(2)?.clone();
+        let mut x = x;
+        let mut list = x.take_list(0)?;
+        check_item(&list, &item)?;
+        let n = list.items.len();
+        let i = index(&x, 1, if op.resize_if_index_out_of_bounds { usize::MAX } else { n })?;
+        if i >= n {
+            checked_len(&[i + 1])?;
+            list.items.resize(i + 1, None);
+        }
+        list.items[i] = Some(item);
+        Ok(vec![list.into()])
+    }
+}
+
+op! {
+    /// The shape of every item, -1 for what is not known.
+    TensorListElementShape = "TensorListElementShape", Stateful {
+        /// The type of the dims.
+        shape_type: DType,
+    }
+    ("input_handle: variant") -> ("element_shape: shape_type") []
+    infer(op, x) { Ok(vec![Shape::UNKNOWN]) }
+    eval(op, x, context) {
+        let dim = |dim: &Dim| dim.known().map_or(-1, |n| n.cast_signed() as i64);
+        let dims = x.list(0)?.element_shape.dims().map(|dims| dims.iter().map(dim).collect());
+        let (shape, dims) = dims.map_or((vec![], vec![-1]), |d: Vec<i64>| (vec![d.len()], d));
+        Ok(vec![crate::wide::Narrow::narrow(op.shape_type, &shape, dims).into()])
+    }
 }

@@ -195,6 +195,7 @@ impl Op for Reshape {
         name: "Reshape",
         inputs: &["tensor: T", "shape: Tshape"],
         outputs: &["output: T"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[1, 2, 3, 4], int32[2, -1]", "", "[[1, 2], [3, 4]]")];
@@ -229,6 +230,7 @@ impl Op for ExpandDims {
         name: "ExpandDims",
         inputs: &["input: T", "dim: Tdim"],
         outputs: &["output: T"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[1, 2], int32 -1", "", "[[1], [2]]")];
@@ -259,8 +261,13 @@ attrs! {
 }
 
 impl Op for Squeeze {
-    const SPEC: Spec =
-        Spec { name: "Squeeze", inputs: &["input: T"], outputs: &["output: T"], ..Spec::PURE };
+    const SPEC: Spec = Spec {
+        name: "Squeeze",
+        inputs: &["input: T"],
+        outputs: &["output: T"],
+        moves: true,
+        ..Spec::PURE
+    };
     const CASES: &'static [Case] = &[
         case("[[[1], [2]]]", "", "[1, 2]"),
         case("[[[1], [2]]]", "squeeze_dims=[-1]", "[[1, 2]]"),
@@ -313,6 +320,7 @@ impl Op for Transpose {
         name: "Transpose",
         inputs: &["x: T", "perm: Tperm"],
         outputs: &["y: T"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[[1, 2, 3]], int32[1, 0]", "", "[[1], [2], [3]]")];
@@ -345,6 +353,7 @@ impl Op for BroadcastTo {
         name: "BroadcastTo",
         inputs: &["input: T", "shape: Tidx"],
         outputs: &["output: T"],
+        moves: true,
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[[1], [2]], int32[2, 2]", "", "[[1, 1], [2, 2]]")];
