@@ -8,6 +8,7 @@ mod fuzz;
 mod oracle;
 mod pack;
 mod run;
+mod sources;
 mod test;
 
 use std::process::ExitCode;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::run::{Result, command, option, root, run, target};
+use crate::sources::{Groups, add_sources};
 
 /// No archive may be larger, so that a clone stays small and a diff can be looked at.
 const ARCHIVE_BYTES_MAX: usize = 1_000_000;
@@ -84,7 +85,7 @@ fn pack(from: &Path, to: &Path) -> Result<()> {
         return Err("manifest.json has no case that we want".into());
     }
     let manifest = json!({ "environments": whole["environments"], "cases": cases });
-    let mut groups: BTreeMap<String, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
+    let mut groups = Groups::new();
     for case in &cases {
         for (group, path) in files_of(from, case) {
             add(from, &path, groups.entry(group).or_default())?;
@@ -96,6 +97,7 @@ fn pack(from: &Path, to: &Path) -> Result<()> {
         .insert("manifest.json".to_owned(), serde_json::to_vec_pretty(&manifest)?);
 
     groups.insert("graphs".to_owned(), graphs(from, &whole)?);
+    add_sources(from, &whole, &mut groups)?;
 
     fs::create_dir_all(to)?;
     for (group, files) in &groups {
@@ -164,7 +166,7 @@ fn is_wanted(case: &Value) -> bool {
 }
 
 /// Without the fields that only concern how the reference was run.
-fn trimmed(case: &Value) -> Value {
+pub(crate) fn trimmed(case: &Value) -> Value {
     let mut case = case.clone();
     if let Some(fields) = case.as_object_mut() {
         fields.remove("tf");
@@ -208,7 +210,7 @@ fn files_of(from: &Path, case: &Value) -> Vec<(String, String)> {
     found
 }
 
-fn add(from: &Path, path: &str, files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
+pub(crate) fn add(from: &Path, path: &str, files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
     let full: PathBuf = from.join(path);
     if full.is_dir() {
         let names: BTreeSet<String> = fs::read_dir(&full)?

@@ -4,12 +4,14 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use tensorferry::engine::EngineOptions;
-use tensorferry::{Conversion, ConvertOptions, Patterns, QuantizeOptions, Report, WeightFiles};
+use tensorferry::{
+    Conversion, ConvertOptions, GraphOptions, Patterns, QuantizeOptions, Report, WeightFiles,
+};
 use tensorferry_diagnostics::{Kind, Problem, Problems};
 use tensorferry_disk::{WriteOptions, Written, open_input, write_package};
 use tensorferry_store::Store;
 
-use crate::args::{ConvertArgs, ExtraArgs, QuantizeArgs, ToFormat, WeightArgs};
+use crate::args::{ConvertArgs, ExtraArgs, GraphArgs, QuantizeArgs, ToFormat, WeightArgs};
 use crate::errors::{self, Outcome};
 use crate::legacy;
 use crate::print;
@@ -117,7 +119,19 @@ fn options(args: &ConvertArgs, output: &Path) -> ConvertOptions {
         hashed_names: args.weights.hashed_names,
         signature_name: args.graph.signature_name.clone().filter(|name| !name.is_empty()),
         saved_model_tags: tags(&args.graph.saved_model_tags),
+        graph: graph_options(&args.graph, &args.extra),
         ..ConvertOptions::default()
+    }
+}
+
+fn graph_options(args: &GraphArgs, extra: &ExtraArgs) -> GraphOptions {
+    let names = args.output_node_names.as_deref().unwrap_or_default();
+    GraphOptions {
+        output_node_names: tags(names),
+        skip_op_check: args.skip_op_check,
+        strip_debug_ops: args.strip_debug_ops,
+        structured_outputs: args.use_structured_outputs_names,
+        verify: !extra.no_verify,
     }
 }
 

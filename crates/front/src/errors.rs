@@ -59,3 +59,16 @@ pub(crate) fn io(file: &str, field: &str, error: &io::Error) -> Problem {
     };
     Problem::new(kind, error.to_string()).in_file(file).at(field)
 }
+
+/// An error of the checkpoint whose index is `file`.
+pub(crate) fn bundle(file: &str, error: &tensorferry_tensor_bundle::Error) -> Problem {
+    use tensorferry_tensor_bundle::Error;
+    let kind = match error {
+        Error::Shard(error) => return store(error),
+        Error::Io(error) => return io(file, "", error),
+        Error::BigEndian => Kind::Unsupported,
+        Error::Limit { .. } => Kind::Limit,
+        _ => Kind::Input,
+    };
+    Problem::new(kind, error.to_string()).in_file(file)
+}

@@ -115,7 +115,7 @@ fn func(function: &NameAttrList, depth: usize) -> Result<FuncRef, Problem> {
     Ok(FuncRef { name: function.name.clone(), attrs: attrs(function.attr.iter(), depth + 1)? })
 }
 
-fn read_shape(shape: &TensorShapeProto) -> Result<Shape, Problem> {
+pub(crate) fn read_shape(shape: &TensorShapeProto) -> Result<Shape, Problem> {
     if shape.unknown_rank {
         return Ok(Shape::UNKNOWN);
     }

@@ -11,6 +11,13 @@ use crate::{Shape, Type};
 /// Attributes by name. TensorFlow's map has no order; ours is sorted, so that text is the same.
 pub type Attrs = BTreeMap<String, Attr>;
 
+/// The attribute under which the node of a variable has the value that a checkpoint holds for it.
+/// TensorFlow's own begin with an underscore too where they are no part of an op.
+pub const VALUE_ATTR: &str = "_value";
+
+/// The attribute under which a node that holds the path of an asset has the asset's bytes.
+pub const ASSET_ATTR: &str = "_asset";
+
 /// The value of an attribute.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Attr {

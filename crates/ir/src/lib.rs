@@ -19,7 +19,7 @@ mod table;
 mod text;
 mod verify;
 
-pub use attr::{Attr, Attrs, Constant, FuncRef};
+pub use attr::{ASSET_ATTR, Attr, Attrs, Constant, FuncRef, VALUE_ATTR};
 pub use graph::{Edge, Graph, Node, NodeId};
 pub use model::{Function, Model, Parameter, Signature, SignatureTensor};
 pub use parse::{ParseError, parse_attrs, parse_model, parse_tensors};

@@ -10,6 +10,7 @@ use tensorferry_layers::LayersModel;
 use tensorferry_store::{Package, Store};
 use tensorferry_tfjs_files::{CodeType, QuantizeRules};
 
+use crate::graph::{from_graph, is_graph};
 use crate::options::{ConvertOptions, InputFormat, OutputFormat};
 use crate::report::{Report, WeightLoss};
 
@@ -42,8 +43,13 @@ pub(crate) fn name_input(store: &dyn Store, problems: Problems) -> Problems {
 fn try_convert(store: &dyn Store, options: &ConvertOptions) -> Result<Conversion, Problems> {
     let format = input_format(store, options.input_format)?;
     check_pair(&format, options)?;
-    let (source, mut summary) =
-        read(store, &ReadOptions { format: Some(format), allow_no_layers: false })?;
+    if is_graph(&format, options) {
+        return graph_conversion(store, &format, options);
+    }
+    // Without Keras layers a SavedModel still has its graph, unless layers were asked for.
+    let allow_no_layers = options.input_format.is_none() && options.output_format.is_none();
+    let request = ReadOptions { format: Some(format.clone()), allow_no_layers };
+    let (source, mut summary) = read(store, &request)?;
     let is_model = !matches!(source, Source::Weights(_));
     let (written, output) = match source {
         Source::Layers(model) => from_layers(&model, options)?,
@@ -54,7 +60,7 @@ fn try_convert(store: &dyn Store, options: &ConvertOptions) -> Result<Conversion
             other => return Err(no_model(other).in_file(store.label()).into()),
         },
         Source::Tfjs(model) => from_tfjs(&model, options, &mut summary)?,
-        Source::SavedModel => return Err(no_graphs("a SavedModel without Keras layers").into()),
+        Source::SavedModel => return graph_conversion(store, &format, options),
     };
     let mut conversion = finish(store, summary, written, output, options);
     if !is_model {
@@ -62,6 +68,15 @@ fn try_convert(store: &dyn Store, options: &ConvertOptions) -> Result<Conversion
         conversion.report.load_with = "tf.io.loadWeights(manifest, 'PATH')".to_owned();
     }
     Ok(conversion)
+}
+
+fn graph_conversion(
+    store: &dyn Store,
+    format: &Format,
+    options: &ConvertOptions,
+) -> Result<Conversion, Problems> {
+    let (written, summary) = from_graph(store, format, options, &tfjs_options(options)?)?;
+    Ok(finish(store, summary, written, OutputFormat::TfjsGraphModel, options))
 }
 
 /// The input's format: what its bytes say, held against what the caller said.
@@ -105,17 +120,8 @@ fn describe(format: &Format) -> &'static str {
 
 /// Refuses pairs that are known to be impossible before anything is read.
 fn check_pair(format: &Format, options: &ConvertOptions) -> Result<(), Problem> {
-    let graph_input = match format {
-        Format::FrozenGraph(_) | Format::TarGz(_) => true,
-        Format::SavedModel(_) => {
-            options.input_format != Some(InputFormat::KerasSavedModel)
-                && options.output_format == Some(OutputFormat::TfjsGraphModel)
-        }
-        _ => false,
-    };
     let graph_output = options.output_format == Some(OutputFormat::TfjsGraphModel);
-    let is_tfjs = matches!(format, Format::Tfjs(_));
-    if graph_input || (graph_output && !is_tfjs) {
+    if graph_output && !matches!(format, Format::Tfjs(_)) && !is_graph(format, options) {
         return Err(no_graphs(describe(format)));
     }
     if options.output_format == Some(OutputFormat::KerasSavedModel) {

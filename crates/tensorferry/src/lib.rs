@@ -8,12 +8,14 @@ mod arrays;
 mod check;
 mod convert;
 pub mod engine;
+mod graph;
 mod inspect;
 mod inspection;
 mod options;
 #[cfg(feature = "pictures")]
 mod pictures;
 mod report;
+mod verify;
 
 pub use arrays::{Arrays, npy_folder, read_arrays, read_npy, write_npy};
 pub use check::check;
@@ -23,7 +25,7 @@ pub use inspection::{
     Connection, GraphSummary, Inspection, LayerRow, ModelSummary, Signature, SignatureTensor,
     StoredQuantization, WeightRow, WeightView,
 };
-pub use options::{ConvertOptions, InputFormat, OutputFormat, QuantizeOptions};
+pub use options::{ConvertOptions, GraphOptions, InputFormat, OutputFormat, QuantizeOptions};
 #[cfg(feature = "pictures")]
 pub use pictures::{PictureOptions, is_picture, read_picture};
 pub use report::{Report, WeightLoss};

@@ -112,6 +112,33 @@ impl QuantizeOptions {
     }
 }
 
+/// What concerns graphs of ops alone.
+#[derive(Debug, Clone)]
+pub struct GraphOptions {
+    /// Nodes or tensors that are the outputs, in place of the signature's. Frozen graphs need them.
+    pub output_node_names: Vec<String>,
+    /// Write ops that TensorFlow.js does not run instead of refusing.
+    pub skip_op_check: bool,
+    /// Leave out `Assert`, `Print`, `CheckNumerics`.
+    pub strip_debug_ops: bool,
+    /// Write the outputs' names so that TensorFlow.js gives an object.
+    pub structured_outputs: bool,
+    /// Run the graph before and after on seeded inputs, and write nothing when the outputs differ.
+    pub verify: bool,
+}
+
+impl Default for GraphOptions {
+    fn default() -> Self {
+        Self {
+            output_node_names: Vec::new(),
+            skip_op_check: false,
+            strip_debug_ops: true,
+            structured_outputs: false,
+            verify: true,
+        }
+    }
+}
+
 /// Everything a conversion can be told. `Default` is what the reference does by default.
 #[derive(Debug, Clone)]
 pub struct ConvertOptions {
@@ -137,6 +164,8 @@ pub struct ConvertOptions {
     pub saved_model_tags: Vec<String>,
     /// Put the content hash into shard names and sizes and hashes into `model.json`.
     pub hashed_names: bool,
+    /// Graphs of ops.
+    pub graph: GraphOptions,
 }
 
 impl Default for ConvertOptions {
@@ -153,6 +182,7 @@ impl Default for ConvertOptions {
             signature_name: None,
             saved_model_tags: vec!["serve".to_owned()],
             hashed_names: false,
+            graph: GraphOptions::default(),
         }
     }
 }

@@ -47,6 +47,9 @@ pub struct Case {
     pub tfjs: Option<TfjsVerdict>,
     /// How far a runtime may be from Keras, as the oracle judged.
     pub tolerance: Option<Tolerance>,
+    /// How many nodes of each op the reference wrote, for [`source_cases`].
+    #[serde(default)]
+    pub reference_ops: BTreeMap<String, usize>,
 }
 
 /// Relative and absolute tolerance of a case.
@@ -188,6 +191,18 @@ pub fn graph_cases() -> Vec<Case> {
     let bytes = fs::read(&path).expect("the fixtures hold graphs.json");
     let cases: Vec<Case> = serde_json::from_slice(&bytes).expect("`pack-fixtures` wrote it");
     assert!(cases.len() > 250, "only {} graphs", cases.len());
+    cases
+}
+
+/// Every case that makes a graph model of a SavedModel, a frozen graph or a hub module.
+///
+/// # Panics
+/// As [`cases`].
+pub fn source_cases() -> Vec<Case> {
+    let path = fixtures::root().join("graph-sources.json");
+    let bytes = fs::read(&path).expect("the fixtures hold graph-sources.json");
+    let cases: Vec<Case> = serde_json::from_slice(&bytes).expect("`pack-fixtures` wrote it");
+    assert!(cases.len() > 400, "only {} graphs", cases.len());
     cases
 }
 

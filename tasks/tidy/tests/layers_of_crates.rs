@@ -26,6 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tensorferry-ir", &["tensor"]),
     ("tensorferry-ops", &["ir", "kernels", "tensor"]),
     ("tensorferry-runtime", &["ir", "kernels", "ops", "tensor"]),
+    ("tensorferry-passes", &["diagnostics", "ir", "ops", "tensor"]),
     // Models.
     ("tensorferry-layers", &["diagnostics", "ir", "json", "ops", "store", "tensor"]),
     (
@@ -46,7 +47,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "tensorferry-back",
-        &["archive", "diagnostics", "hdf5", "json", "layers", "store", "tensor", "tfjs-files"],
+        &[
+            "archive",
+            "diagnostics",
+            "hdf5",
+            "ir",
+            "json",
+            "layers",
+            "store",
+            "tensor",
+            "tf-proto",
+            "tfjs-files",
+        ],
     ),
     // The façade.
     (
@@ -61,6 +73,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "layers",
             "npy",
             "ops",
+            "passes",
             "runtime",
             "store",
             "tensor",

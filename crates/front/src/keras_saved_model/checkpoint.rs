@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use tensorferry_diagnostics::{Kind, Problem};
+use tensorferry_diagnostics::Problem;
 use tensorferry_store::Store;
 use tensorferry_tensor::{DType, Tensor};
-use tensorferry_tensor_bundle::{Bundle, Error};
+use tensorferry_tensor_bundle::Bundle;
 use tensorferry_tf_proto::tensorflow::trackable_object_graph::TrackableObject;
 use tensorferry_tf_proto::{Message, known_shape, tensorflow};
 
@@ -30,8 +30,8 @@ impl Checkpoint {
         let file = format!("{prefix}.index");
         let index = store.open(&file).map_err(|e| errors::store(&e))?;
         let bundle = Bundle::open(index.as_ref(), &prefix, &|name| store.open(name))
-            .map_err(|e| problem(&file, &e))?;
-        let objects = bundle.strings(OBJECTS).map_err(|e| problem(&file, &e))?;
+            .map_err(|e| errors::bundle(&file, &e))?;
+        let objects = bundle.strings(OBJECTS).map_err(|e| errors::bundle(&file, &e))?;
         let objects = objects.into_iter().next().unwrap_or_default();
         let objects = tensorflow::TrackableObjectGraph::decode(objects).map_err(|e| {
             Problem::input(format!("broken object graph: {e}")).in_file(&file).at(OBJECTS)
@@ -82,7 +82,7 @@ impl Checkpoint {
     }
 
     fn tensor(&self, key: &str) -> Result<Tensor, Problem> {
-        let source = self.bundle.tensor(key).map_err(|e| problem(&self.file, &e))?;
+        let source = self.bundle.tensor(key).map_err(|e| errors::bundle(&self.file, &e))?;
         let entry = self.bundle.entry(key);
         let entry = entry.expect("the bundle gave the tensor of this key");
         let dtype = DType::from_proto(entry.dtype).ok_or_else(|| {
@@ -92,16 +92,4 @@ impl Checkpoint {
         })?;
         Tensor::new(dtype, entry.shape.clone(), source).map_err(|e| errors::io(&self.file, key, &e))
     }
-}
-
-/// An error of the checkpoint whose index is `file`.
-fn problem(file: &str, error: &Error) -> Problem {
-    let kind = match error {
-        Error::Shard(error) => return errors::store(error),
-        Error::Io(error) => return errors::io(file, "", error),
-        Error::BigEndian => Kind::Unsupported,
-        Error::Limit { .. } => Kind::Limit,
-        _ => Kind::Input,
-    };
-    Problem::new(kind, error.to_string()).in_file(file)
 }

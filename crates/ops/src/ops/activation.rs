@@ -121,7 +121,7 @@ impl Op for ClipByValue {
 
 /// Numbers made of complex ones.
 macro_rules! of_complex {
-    ($($(#[doc = $doc:literal])+ $name:ident $input:literal => $output:literal, |$z:ident| $formula:expr;)*) => {
+    ($($(#[doc = $doc:literal])+ $name:ident -> $out:literal, $input:literal => $output:literal, |$z:ident| $formula:expr;)*) => {
         $(
             attrs! {
                 $(#[doc = $doc])+
@@ -135,7 +135,7 @@ macro_rules! of_complex {
                 const SPEC: Spec = Spec {
                     name: stringify!($name),
                     inputs: &["x: T"],
-                    outputs: &["y: Tout"],
+                    outputs: &[$out],
                     tolerance: Tolerance::Ulps(2),
                     ..Spec::PURE
                 };
@@ -158,13 +158,13 @@ macro_rules! of_complex {
 
 of_complex! {
     /// The real part.
-    Real "complex64[(1, 2)]" => "[1]", |z| z.re;
+    Real -> "output: Tout", "complex64[(1, 2)]" => "[1]", |z| z.re;
 
     /// The imaginary part.
-    Imag "complex64[(1, 2)]" => "[2]", |z| z.im;
+    Imag -> "output: Tout", "complex64[(1, 2)]" => "[2]", |z| z.im;
 
     /// The absolute value.
-    ComplexAbs "complex64[(3, 4)]" => "[5]", |z| z.abs();
+    ComplexAbs -> "y: Tout", "complex64[(3, 4)]" => "[5]", |z| z.abs();
 }
 
 attrs! {

@@ -1,10 +1,14 @@
 //! Whatever a store holds, as a graph that can be run.
 
 use tensorferry_diagnostics::{Problem, Problems};
-use tensorferry_front::{ReadOptions, Source, Summary, TfjsModel, read, read_graph_model};
+use tensorferry_front::{
+    Format, GraphRequest, ReadOptions, Source, Summary, TfjsModel, read, read_graph_model,
+    read_saved_graph,
+};
 use tensorferry_ir::{Edge, Graph, Model, Shape, Signature, SignatureTensor, Type};
 use tensorferry_layers::{LayersModel, LowerOptions, lower};
 use tensorferry_ops::ALL;
+use tensorferry_passes::{Options, prepare};
 use tensorferry_store::Store;
 use tensorferry_tensor::DType;
 
@@ -25,18 +29,42 @@ pub(super) fn load(store: &dyn Store, options: &EngineOptions) -> Result<Loaded,
     let file = store.main().unwrap_or(store.label()).to_owned();
     let format = input_format(store, options.input_format)?;
     let (source, mut summary) =
-        read(store, &ReadOptions { format: Some(format), allow_no_layers: true })?;
+        read(store, &ReadOptions { format: Some(format.clone()), allow_no_layers: true })?;
     let model = match source {
+        // What the layers' own lowering cannot do, the graph that Keras stored may.
+        Source::Layers(model) if matches!(format, Format::SavedModel(_)) => {
+            match from_layers(&model) {
+                Ok(model) => model,
+                Err(problems) => {
+                    return from_saved_model(store, &format, options).map_err(|_| problems);
+                }
+            }
+        }
         Source::Layers(model) => from_layers(&model)?,
         Source::Tfjs(model) => from_tfjs(&model, &mut summary)?,
         Source::Weights(_) => return Err(no_model().into()),
-        Source::SavedModel => {
-            return Err(Problem::unsupported("a SavedModel without Keras layers is not run yet")
-                .hint("convert it with tensorflowjs_converter, and run the result")
-                .into());
-        }
+        Source::SavedModel => return from_saved_model(store, &format, options),
     };
     Ok(Loaded { file, model, summary })
+}
+
+/// A SavedModel as the graph that it stores.
+fn from_saved_model(
+    store: &dyn Store,
+    format: &Format,
+    options: &EngineOptions,
+) -> Result<Loaded, Problems> {
+    let Format::SavedModel(name) = format else { return Err(no_model().into()) };
+    let request = GraphRequest { signature: options.signature.clone(), ..GraphRequest::default() };
+    let saved = read_saved_graph(store, name, &request, &ALL)?;
+    let (model, log) = prepare(saved.model, &ALL, &Options::default())?;
+    let kind = saved.tf_version.map_or_else(
+        || "TensorFlow SavedModel".to_owned(),
+        |version| format!("TensorFlow {version} SavedModel"),
+    );
+    let warnings = saved.warnings.into_iter().chain(log.warnings).collect();
+    let summary = Summary { kind, warnings, ..Summary::default() };
+    Ok(Loaded { file: name.clone(), model, summary })
 }
 
 fn no_model() -> Problem {

@@ -68,6 +68,15 @@ impl Engine {
             .map_err(|problems| crate::convert::name_input(store, problems))
     }
 
+    /// An engine for a graph that is in memory.
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
+    pub(crate) fn of_graph(model: Model, options: &EngineOptions) -> Result<Self, Problems> {
+        let summary = tensorferry_front::Summary::default();
+        Self::new(load::Loaded { file: String::new(), model, summary }, options)
+    }
+
     fn new(loaded: load::Loaded, options: &EngineOptions) -> Result<Self, Problems> {
         let load::Loaded { file, model, summary } = loaded;
         let signature = load::signature(&model, options.signature.as_deref())?;

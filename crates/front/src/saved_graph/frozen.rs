@@ -1,0 +1,96 @@
+//! A frozen GraphDef: a graph whose variables are constants already.
+
+use tensorferry_diagnostics::{Problem, Problems};
+use tensorferry_ir::{Attr, Graph, Model, OpTable, Shape, Signature, SignatureTensor, Type};
+use tensorferry_store::Store;
+use tensorferry_tensor::DType;
+use tensorferry_tf_proto::Message;
+use tensorferry_tf_proto::tensorflow::GraphDef;
+
+use super::meta_graph::tensor;
+use super::needed::{Index, node_of};
+use super::{SavedGraph, message_bytes};
+use crate::graph_def::read_graph_def;
+
+/// The name of the signature of a graph that has none.
+const SIGNATURE: &str = "serving_default";
+
+/// Reads the GraphDef in the file `name`. What it takes are its placeholders; what it gives is
+/// `outputs`, nodes or tensors.
+///
+/// # Errors
+/// No GraphDef, an output that is not in it.
+pub fn read_frozen_graph(
+    store: &dyn Store,
+    name: &str,
+    outputs: &[String],
+    ops: &dyn OpTable,
+) -> Result<SavedGraph, Problems> {
+    let in_file = |problem: Problem| problem.in_file(name);
+    if outputs.is_empty() {
+        return Err(Problem::usage("a frozen graph does not say what its outputs are")
+            .in_file(name)
+            .hint("name them: --output_node_names=NODE[,NODE…]")
+            .into());
+    }
+    let graph = GraphDef::decode(message_bytes(store, name)?)
+        .map_err(|e| in_file(Problem::input(format!("no GraphDef, or a broken one: {e}"))))?;
+    let index = Index::new(&graph);
+    let missing: Vec<Problem> = outputs
+        .iter()
+        .filter(|output| !index.nodes.contains_key(node_of(output.trim())))
+        .map(|output| no_node(output.trim(), &graph).in_file(name))
+        .collect();
+    if !missing.is_empty() {
+        return Err(Problems(missing));
+    }
+    let roots: Vec<&str> = outputs.iter().map(|output| node_of(output.trim())).collect();
+    let mut model: Model = read_graph_def(&index.needed(&graph, &roots), ops).map_err(in_file)?;
+    let outputs: Result<Vec<SignatureTensor>, Problem> =
+        outputs.iter().map(|output| tensor(output, &model.graph, ops)).collect();
+    let signature =
+        Signature { inputs: placeholders(&model.graph), outputs: outputs.map_err(in_file)? };
+    model.signatures.insert(SIGNATURE.to_owned(), signature);
+    Ok(SavedGraph {
+        model,
+        signature: SIGNATURE.to_owned(),
+        tf_version: None,
+        warnings: Vec::new(),
+    })
+}
+
+fn no_node(output: &str, graph: &GraphDef) -> Problem {
+    let is_read: std::collections::HashSet<&str> =
+        graph.node.iter().flat_map(|node| &node.input).map(|input| node_of(input)).collect();
+    let ends = graph.node.iter().map(|node| node.name.as_str());
+    let ends: Vec<&str> = ends.filter(|name| !is_read.contains(name)).take(8).collect();
+    Problem::usage(format!("the graph has no node `{}`", node_of(output)))
+        .at("--output_node_names")
+        .hint(format!("nodes that no other one reads: {}", ends.join(", ")))
+}
+
+/// The nodes that a caller feeds.
+fn placeholders(graph: &Graph) -> Vec<SignatureTensor> {
+    let is_input =
+        |op: &str| matches!(op, "Placeholder" | "PlaceholderV2" | "PlaceholderWithDefault");
+    let ids = graph.ids().filter(|id| is_input(&graph.node(*id).op));
+    ids.map(|id| {
+        let node = graph.node(id);
+        let shape = match node.attrs.get("shape") {
+            Some(Attr::Shape(shape)) => shape.clone(),
+            _ => Shape::UNKNOWN,
+        };
+        SignatureTensor {
+            name: node.name.clone(),
+            edge: id.into(),
+            ty: node
+                .attrs
+                .get("dtype")
+                .and_then(Attr::as_type)
+                .unwrap_or(Type::Data(DType::Float32)),
+            shape,
+            resource_id: None,
+        }
+    })
+    .collect()
+}

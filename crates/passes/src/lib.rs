@@ -1,0 +1,26 @@
+//! Op graph to better op graph.
+//!
+//! [`prepare`] makes of a graph as TensorFlow stores it one that stands for itself: calls inlined,
+//! variables frozen, tables filled from constants. [`optimize`] rewrites that without changing what
+//! it computes, into ops that TensorFlow.js has. The order of everything is in `pipeline.rs`; each
+//! pass has its file, its equation and what it requires.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod check_ops;
+mod drop_control;
+mod facts;
+mod freeze_variables;
+mod inline_calls;
+mod log;
+mod pipeline;
+mod prune;
+mod read_assets;
+mod remove_identity;
+mod state_defaults;
+mod strip_debug;
+mod tfjs_ops;
+
+pub use log::Log;
+pub use pipeline::{Options, optimize, prepare};
+pub use tfjs_ops::is_tfjs_op;

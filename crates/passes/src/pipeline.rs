@@ -1,0 +1,127 @@
+//! Every pass in its order, and why it is there.
+
+use tensorferry_diagnostics::{Problem, Problems};
+use tensorferry_ir::{Model, verify};
+use tensorferry_ops::Registry;
+
+use crate::check_ops::check_ops;
+use crate::drop_control::drop_control;
+use crate::freeze_variables::freeze_variables;
+use crate::inline_calls::inline_calls;
+use crate::prune::prune;
+use crate::read_assets::read_assets;
+use crate::remove_identity::remove_identity;
+use crate::state_defaults::state_defaults;
+use crate::strip_debug::strip_debug;
+use crate::{Log, facts};
+
+/// What a caller decides.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Leave out `Assert`, `Print` and the like.
+    pub strip_debug_ops: bool,
+    /// Write ops that TensorFlow.js does not run.
+    pub skip_op_check: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { strip_debug_ops: true, skip_op_check: false }
+    }
+}
+
+/// Makes a graph as TensorFlow stores it stand for itself.
+///
+/// # Errors
+/// What the verifier finds, variables that change or have no value, tables whose file is missing.
+pub fn prepare(
+    mut model: Model,
+    ops: &Registry,
+    options: &Options,
+) -> Result<(Model, Log), Problems> {
+    check(&model, ops)?;
+    let mut log = Log::default();
+    // What is called may read variables and fill tables: both must be seen.
+    inline_calls(&mut model, ops)?;
+    // Before ops are checked and control edges mean something: nobody waits for an assertion.
+    if options.strip_debug_ops {
+        strip_debug(&mut model, &mut log);
+    }
+    // Before variables: an assignment that only a control edge asks for is not one that is read.
+    drop_control(&mut model, ops);
+    prune(&mut model);
+    freeze_variables(&mut model, &mut log)?;
+    remove_identity(&mut model, &mut log);
+    drop_control(&mut model, ops);
+    prune(&mut model);
+    read_assets(&mut model, &mut log)?;
+    clean_initializer(&mut model, ops);
+    facts::complete_signatures(&mut model, ops);
+    check(&model, ops)?;
+    Ok((model, log))
+}
+
+/// Rewrites a graph that [`prepare`] made into ops that TensorFlow.js runs, fewer and faster ones.
+///
+/// # Errors
+/// Every op that TensorFlow.js does not run, unless that is allowed.
+pub fn optimize(
+    mut model: Model,
+    ops: &Registry,
+    options: &Options,
+    log: &mut Log,
+) -> Result<Model, Problems> {
+    remove_identity(&mut model, log);
+    prune(&mut model);
+    // Last, so that what passes made has them too.
+    state_defaults(&mut model, ops);
+    if !options.skip_op_check {
+        check_ops(&model)?;
+    }
+    check(&model, ops)?;
+    Ok(model)
+}
+
+/// What the verifier says, as problems.
+fn check(model: &Model, ops: &Registry) -> Result<(), Problems> {
+    let defects = verify(model, ops);
+    if defects.is_empty() {
+        return Ok(());
+    }
+    let problem = |defect: tensorferry_ir::Defect| {
+        let place = match &defect.function {
+            Some(function) => format!("node {} of function {function}", defect.node),
+            None => format!("node {}", defect.node),
+        };
+        Problem::input(defect.what).at(place)
+    };
+    Err(Problems(defects.into_iter().map(problem).collect()))
+}
+
+/// Leaves in the initializer what fills tables that the main graph has.
+fn clean_initializer(model: &mut Model, ops: &Registry) {
+    let graph = &model.initializer;
+    let is_table = |op: &str| op.starts_with("HashTable") || op.starts_with("MutableHashTable");
+    let tables: Vec<&str> = model
+        .graph
+        .nodes()
+        .iter()
+        .filter(|node| is_table(&node.op))
+        .map(|node| node.name.as_str())
+        .collect();
+    let fills = |id: &tensorferry_ir::NodeId| {
+        let node = graph.node(*id);
+        let table = node.inputs.first().map(|edge| graph.node(edge.node));
+        table.is_some_and(|table| is_table(&table.op) && tables.contains(&table.name.as_str()))
+            && ops.find(&node.op).is_none_or(|def| def.spec.effect != tensorferry_ops::Effect::Pure)
+    };
+    let mut roots: Vec<tensorferry_ir::NodeId> = graph.ids().filter(fills).collect();
+    roots.extend(model.initializer_outputs.iter().map(|output| output.edge.node));
+    for id in &roots {
+        model.initializer.node_mut(*id).control.clear();
+    }
+    let map = crate::prune::compact(&mut model.initializer, &roots);
+    for output in &mut model.initializer_outputs {
+        output.edge.node = map[&output.edge.node];
+    }
+}

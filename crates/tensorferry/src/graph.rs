@@ -1,0 +1,125 @@
+//! SavedModels and frozen graphs to graph models.
+
+use tensorferry_back::{GraphOptions, TfjsOptions, Written, tfjs_graph};
+use tensorferry_diagnostics::{Problem, Problems};
+use tensorferry_front::{Format, GraphRequest, SavedGraph, Summary};
+use tensorferry_front::{read_frozen_graph, read_saved_graph};
+use tensorferry_ops::ALL;
+use tensorferry_passes::{Log, Options, optimize, prepare};
+use tensorferry_store::Store;
+
+use crate::options::{ConvertOptions, InputFormat, OutputFormat};
+use crate::verify::{Verdict, verify};
+
+/// True when the input is to be read as a graph of ops, whatever else it may hold.
+pub(crate) fn is_graph(format: &Format, options: &ConvertOptions) -> bool {
+    let wants_graph = options.output_format == Some(OutputFormat::TfjsGraphModel);
+    match format {
+        Format::FrozenGraph(_) | Format::TarGz(_) => true,
+        Format::SavedModel(_) => {
+            let is_tensorflow = matches!(
+                options.input_format,
+                Some(InputFormat::TfSavedModel | InputFormat::TfHub)
+            );
+            wants_graph || (is_tensorflow && options.output_format.is_none())
+        }
+        _ => false,
+    }
+}
+
+/// Converts the SavedModel or frozen graph to a graph model.
+pub(crate) fn from_graph(
+    store: &dyn Store,
+    format: &Format,
+    options: &ConvertOptions,
+    tfjs: &TfjsOptions,
+) -> Result<(Written, Summary), Problems> {
+    if options.output_format.is_some_and(|output| output != OutputFormat::TfjsGraphModel) {
+        return Err(Problem::unsupported("a TensorFlow graph has no Keras layers")
+            .in_file(store.label())
+            .expected("tfjs_graph_model", options.output_format.map_or("", OutputFormat::name))
+            .into());
+    }
+    let saved = read(store, format, options)?;
+    let mut summary = Summary {
+        kind: kind(format, saved.tf_version.as_deref()),
+        warnings: saved.warnings,
+        ..Summary::default()
+    };
+    summary.facts.insert("signature".to_owned(), saved.signature.clone());
+    let flags = &options.graph;
+    let passes =
+        Options { strip_debug_ops: flags.strip_debug_ops, skip_op_check: flags.skip_op_check };
+    let (model, mut log) = prepare(saved.model, &ALL, &passes)?;
+    let better = optimize(model.clone(), &ALL, &passes, &mut log)?;
+    let verdict = match flags.verify {
+        true => verify(&model, &better, &saved.signature),
+        false => Verdict::Skipped("--no-verify was given".to_owned()),
+    };
+    let graph = GraphOptions {
+        signature: saved.signature,
+        generated_by: saved.tf_version,
+        structured_outputs: flags.structured_outputs,
+    };
+    let mut written = tfjs_graph(&better, &ALL, &graph, tfjs)?;
+    note(&log, &mut written, &better);
+    match verdict {
+        Verdict::Same { n_runs, max_difference } => written.kept.push(format!(
+            "what it computes: run on {n_runs} inputs before and after, at most {max_difference:.0e} apart"
+        )),
+        Verdict::Skipped(reason) => written.warnings.push(Problem::unsupported(format!(
+            "the result was not compared with the source: {reason}"
+        ))),
+        Verdict::Differs(what) => {
+            return Err(Problem::new(
+                tensorferry_diagnostics::Kind::Bug,
+                format!("the rewritten graph computes something else: {what}"),
+            )
+            .hint("please report it; --no-verify writes the graph anyway")
+            .into());
+        }
+    }
+    Ok((written, summary))
+}
+
+fn read(
+    store: &dyn Store,
+    format: &Format,
+    options: &ConvertOptions,
+) -> Result<SavedGraph, Problems> {
+    let outputs = options.graph.output_node_names.clone();
+    match format {
+        Format::FrozenGraph(name) => read_frozen_graph(store, name, &outputs, &ALL),
+        Format::SavedModel(name) => {
+            // The default names the tags that nearly every model has; a model without them is not
+            // refused for that.
+            let is_default = options.saved_model_tags == ["serve"];
+            let request = GraphRequest {
+                tags: (!is_default).then(|| options.saved_model_tags.clone()),
+                signature: options.signature_name.clone(),
+                outputs,
+            };
+            read_saved_graph(store, name, &request, &ALL)
+        }
+        _ => Err(Problem::unsupported("an archive of TensorFlow Hub is not read yet")
+            .in_file(store.label())
+            .hint("unpack it and give the folder")
+            .into()),
+    }
+}
+
+fn kind(format: &Format, version: Option<&str>) -> String {
+    match (format, version) {
+        (Format::FrozenGraph(_), _) => "frozen TensorFlow graph".to_owned(),
+        (_, Some(version)) => format!("TensorFlow {version} SavedModel"),
+        (_, None) => "TensorFlow SavedModel".to_owned(),
+    }
+}
+
+fn note(log: &Log, written: &mut Written, model: &tensorferry_ir::Model) {
+    let n_nodes: usize = model.functions.values().map(|f| f.graph.len()).sum();
+    written.kept.push(format!("a graph of {} nodes", model.graph.len() + n_nodes));
+    written.changed.extend(log.applied.iter().map(|(name, n)| format!("{name}: {n} times")));
+    written.dropped.extend(log.dropped.iter().cloned());
+    written.warnings.extend(log.warnings.iter().cloned());
+}
