@@ -9,14 +9,24 @@
 
 mod check_ops;
 mod drop_control;
+mod each_graph;
+mod editor;
 mod facts;
+mod find_prelu;
+mod fold_batch_norm;
+mod fold_constants;
+mod fold_scale;
 mod freeze_variables;
+mod fuse_bias;
 mod inline_calls;
 mod log;
+mod merge_duplicates;
 mod pipeline;
 mod prune;
 mod read_assets;
 mod remove_identity;
+mod simplify;
+mod sink_squeeze;
 mod state_defaults;
 mod strip_debug;
 mod tfjs_ops;

@@ -22,4 +22,9 @@ impl Log {
     pub(crate) fn applied(&mut self, rewrite: &'static str) {
         *self.applied.entry(rewrite).or_default() += 1;
     }
+
+    /// Notes a rewrite that was not done.
+    pub(crate) fn refused(&mut self, rewrite: &'static str, node: &str, reason: impl Into<String>) {
+        self.refused.push((rewrite, node.to_owned(), reason.into()));
+    }
 }

@@ -6,11 +6,21 @@ use tensorferry_ops::Registry;
 
 use crate::check_ops::check_ops;
 use crate::drop_control::drop_control;
+use crate::each_graph::each_graph;
+use crate::editor::Editor;
+use crate::find_prelu::find_prelu;
+use crate::fold_batch_norm::fold_batch_norm;
+use crate::fold_constants::fold_constants;
+use crate::fold_scale::fold_scale;
 use crate::freeze_variables::freeze_variables;
+use crate::fuse_bias::fuse_bias;
 use crate::inline_calls::inline_calls;
+use crate::merge_duplicates::merge_duplicates;
 use crate::prune::prune;
 use crate::read_assets::read_assets;
 use crate::remove_identity::remove_identity;
+use crate::simplify::simplify;
+use crate::sink_squeeze::sink_squeeze;
 use crate::state_defaults::state_defaults;
 use crate::strip_debug::strip_debug;
 use crate::{Log, facts};
@@ -73,7 +83,21 @@ pub fn optimize(
 ) -> Result<Model, Problems> {
     remove_identity(&mut model, log);
     prune(&mut model);
-    // Last, so that what passes made has them too.
+    let mut each = |pass: &mut dyn FnMut(&mut Editor<'_>)| each_graph(&mut model, ops, log, pass);
+    // First what needs no pattern: everything after it sees constants and fewer nodes.
+    each(&mut |editor| fold_constants(editor, ops));
+    each(&mut simplify);
+    // Before products are looked for: it makes some.
+    each(&mut fold_batch_norm);
+    // Before sums are folded: its sum has a form of its own.
+    each(&mut find_prelu);
+    each(&mut sink_squeeze);
+    // What it makes of filters is constant already.
+    each(&mut fold_scale);
+    each(&mut fuse_bias);
+    // Last, when no pattern must be read any more whose parts would be shared.
+    each(&mut |editor| merge_duplicates(editor, ops));
+    // So that what passes made has them too.
     state_defaults(&mut model, ops);
     if !options.skip_op_check {
         check_ops(&model)?;
