@@ -27,7 +27,9 @@ pub(crate) fn fold_constants(editor: &mut Editor<'_>, ops: &Registry) {
 
 fn fold(editor: &mut Editor<'_>, id: NodeId, ops: &Registry) -> Option<()> {
     let node = editor.node(id);
-    if node.inputs.is_empty() || !node.control.is_empty() || node.op == "_Arg" {
+    // What has a default may be fed all the same.
+    let is_fed = matches!(node.op.as_str(), "_Arg" | "PlaceholderWithDefault");
+    if node.inputs.is_empty() || !node.control.is_empty() || is_fed {
         return None;
     }
     let instance = ops.instance(node).ok().filter(|instance| instance.is_pure())?;

@@ -10,7 +10,7 @@ use tensorferry_layers::LayersModel;
 use tensorferry_store::{Package, Store};
 use tensorferry_tfjs_files::{CodeType, QuantizeRules};
 
-use crate::graph::{from_graph, is_graph};
+use crate::graph::{self, from_graph, is_graph};
 use crate::options::{ConvertOptions, InputFormat, OutputFormat};
 use crate::report::{Report, WeightLoss};
 
@@ -42,7 +42,7 @@ pub(crate) fn name_input(store: &dyn Store, problems: Problems) -> Problems {
 
 fn try_convert(store: &dyn Store, options: &ConvertOptions) -> Result<Conversion, Problems> {
     let format = input_format(store, options.input_format)?;
-    check_pair(&format, options)?;
+    check_output(options)?;
     if is_graph(&format, options) {
         return graph_conversion(store, &format, options);
     }
@@ -118,22 +118,17 @@ fn describe(format: &Format) -> &'static str {
     }
 }
 
-/// Refuses pairs that are known to be impossible before anything is read.
-fn check_pair(format: &Format, options: &ConvertOptions) -> Result<(), Problem> {
-    let graph_output = options.output_format == Some(OutputFormat::TfjsGraphModel);
-    if graph_output && !matches!(format, Format::Tfjs(_)) && !is_graph(format, options) {
-        return Err(no_graphs(describe(format)));
-    }
+/// Refuses outputs that are known to be impossible before anything is read.
+fn check_output(options: &ConvertOptions) -> Result<(), Problem> {
     if options.output_format == Some(OutputFormat::KerasSavedModel) {
-        return Err(Problem::unsupported("keras_saved_model cannot be written yet")
-            .hint("write keras or keras_keras, and save that as a SavedModel with Keras"));
+        return Err(no_saved_model());
     }
     Ok(())
 }
 
-fn no_graphs(input: &str) -> Problem {
-    Problem::unsupported(format!("{input} cannot be converted to a graph model yet"))
-        .hint("this version writes layers models; Keras models convert to tfjs_layers_model")
+fn no_saved_model() -> Problem {
+    Problem::unsupported("keras_saved_model cannot be written yet")
+        .hint("write keras or keras_keras, and save that as a SavedModel with Keras")
 }
 
 fn no_model(output: OutputFormat) -> Problem {
@@ -160,9 +155,10 @@ fn from_layers(
                 .hint("load and save it with Keras")
                 .into());
         }
-        OutputFormat::TfjsGraphModel | OutputFormat::KerasSavedModel => {
-            return Err(no_graphs("a Keras model").into());
+        OutputFormat::TfjsGraphModel => {
+            graph::from_layers(model, options, &tfjs_options(options)?)?
         }
+        OutputFormat::KerasSavedModel => return Err(no_saved_model().into()),
     };
     Ok((written, output))
 }
@@ -190,7 +186,12 @@ fn from_tfjs(
             summary.dropped.extend(more.dropped);
             if output == OutputFormat::Keras { keras_h5(&layers)? } else { keras_v3(&layers)? }
         }
-        OutputFormat::TfjsGraphModel => return Err(no_graphs("a layers model").into()),
+        OutputFormat::TfjsGraphModel => {
+            let (layers, more) = model.to_layers()?;
+            summary.warnings.extend(more.warnings);
+            summary.dropped.extend(more.dropped);
+            graph::from_layers(&layers, options, &tfjs_options(options)?)?
+        }
         _ => {
             return Err(Problem::unsupported("a graph model has no Keras layers")
                 .in_file(&model.file)

@@ -1,9 +1,11 @@
-//! SavedModels and frozen graphs to graph models.
+//! SavedModels, frozen graphs and Keras models to graph models.
 
 use tensorferry_back::{GraphOptions, TfjsOptions, Written, tfjs_graph};
 use tensorferry_diagnostics::{Problem, Problems};
 use tensorferry_front::{Format, GraphRequest, SavedGraph, Summary};
 use tensorferry_front::{read_frozen_graph, read_saved_graph};
+use tensorferry_ir::Model;
+use tensorferry_layers::{LayersModel, LowerOptions, lower};
 use tensorferry_ops::ALL;
 use tensorferry_passes::{Log, Options, optimize, prepare};
 use tensorferry_store::Store;
@@ -47,25 +49,56 @@ pub(crate) fn from_graph(
         ..Summary::default()
     };
     summary.facts.insert("signature".to_owned(), saved.signature.clone());
-    let flags = &options.graph;
-    let passes =
-        Options { strip_debug_ops: flags.strip_debug_ops, skip_op_check: flags.skip_op_check };
-    let (model, mut log) = prepare(saved.model, &ALL, &passes)?;
-    let better = optimize(model.clone(), &ALL, &passes, &mut log)?;
-    let verdict = match flags.verify {
-        true => verify(&model, &better, &saved.signature),
-        false => Verdict::Skipped("--no-verify was given".to_owned()),
-    };
     let graph = GraphOptions {
         signature: saved.signature,
         generated_by: saved.tf_version,
-        structured_outputs: flags.structured_outputs,
+        structured_outputs: options.graph.structured_outputs,
     };
-    let mut written = tfjs_graph(&better, &ALL, &graph, tfjs)?;
+    Ok((write(saved.model, &graph, options, tfjs)?, summary))
+}
+
+/// Converts a Keras model to a graph model, by the ops that its layers stand for.
+pub(crate) fn from_layers(
+    model: &LayersModel,
+    options: &ConvertOptions,
+    tfjs: &TfjsOptions,
+) -> Result<Written, Problems> {
+    let lowered = lower(model, &LowerOptions::default())?;
+    let graph = GraphOptions {
+        signature: SIGNATURE.to_owned(),
+        generated_by: model.keras_version.as_ref().map(|version| format!("keras v{version}")),
+        structured_outputs: options.graph.structured_outputs,
+    };
+    let mut metadata = model.metadata.clone();
+    metadata.extend(tfjs.metadata.clone());
+    write(lowered, &graph, options, &TfjsOptions { metadata, ..tfjs.clone() })
+}
+
+/// The signature of a lowered Keras model.
+const SIGNATURE: &str = "serving_default";
+
+/// Rewrites a graph, compares what it computes, and writes it.
+fn write(
+    model: Model,
+    graph: &GraphOptions,
+    options: &ConvertOptions,
+    tfjs: &TfjsOptions,
+) -> Result<Written, Problems> {
+    let flags = &options.graph;
+    let passes =
+        Options { strip_debug_ops: flags.strip_debug_ops, skip_op_check: flags.skip_op_check };
+    let (model, mut log) = prepare(model, &ALL, &passes)?;
+    let better = optimize(model.clone(), &ALL, &passes, &mut log)?;
+    let verdict = match flags.verify {
+        true => verify(&model, &better, &graph.signature),
+        false => Verdict::Skipped("--no-verify was given".to_owned()),
+    };
+    let mut written = tfjs_graph(&better, &ALL, graph, tfjs)?;
     note(&log, &mut written, &better);
     match verdict {
         Verdict::Same { n_runs, max_difference } => written.kept.push(format!(
-            "what it computes: run on {n_runs} inputs before and after, at most {max_difference:.0e} apart"
+            "what it computes: run on {n_runs} inputs before and after, at most \
+             {max_difference:.0e} apart"
         )),
         Verdict::Skipped(reason) => written.warnings.push(Problem::unsupported(format!(
             "the result was not compared with the source: {reason}"
@@ -79,7 +112,7 @@ pub(crate) fn from_graph(
             .into());
         }
     }
-    Ok((written, summary))
+    Ok(written)
 }
 
 fn read(
@@ -116,7 +149,7 @@ fn kind(format: &Format, version: Option<&str>) -> String {
     }
 }
 
-fn note(log: &Log, written: &mut Written, model: &tensorferry_ir::Model) {
+fn note(log: &Log, written: &mut Written, model: &Model) {
     let n_nodes: usize = model.functions.values().map(|f| f.graph.len()).sum();
     written.kept.push(format!("a graph of {} nodes", model.graph.len() + n_nodes));
     written.changed.extend(log.applied.iter().map(|(name, n)| format!("{name}: {n} times")));

@@ -71,8 +71,8 @@ fn no_node(output: &str, graph: &GraphDef) -> Problem {
 
 /// The nodes that a caller feeds.
 fn placeholders(graph: &Graph) -> Vec<SignatureTensor> {
-    let is_input =
-        |op: &str| matches!(op, "Placeholder" | "PlaceholderV2" | "PlaceholderWithDefault");
+    // One with a default can be fed by its name, and need not be.
+    let is_input = |op: &str| matches!(op, "Placeholder" | "PlaceholderV2");
     let ids = graph.ids().filter(|id| is_input(&graph.node(*id).op));
     ids.map(|id| {
         let node = graph.node(id);

@@ -12,7 +12,7 @@ use crate::variables::is_model_class;
 
 /// The remedy that always is one.
 pub(super) const GRAPH_MODEL: &str =
-    "only a graph model can hold it, which this version does not write yet";
+    "convert it to a graph model: --output_format=tfjs_graph_model";
 
 /// The remedy for everything that somebody can write in JavaScript.
 const REGISTER: &str = "register a class of that name in JavaScript \
@@ -152,8 +152,8 @@ fn never(class_name: &str) -> Option<(&'static str, &'static str)> {
 fn remedy_for(class_name: &str, config: &Members) -> &'static str {
     let is_reset_after = config.get("reset_after").and_then(Value::as_bool) == Some(true);
     if class_name.starts_with("GRU") && is_reset_after {
-        return "train again with reset_after=False; as it is, only a graph model can hold it, \
-                which this version does not write yet";
+        return "convert it to a graph model: --output_format=tfjs_graph_model, or train again with \
+                reset_after=False";
     }
     GRAPH_MODEL
 }
