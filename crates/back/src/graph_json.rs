@@ -8,6 +8,7 @@ use tensorferry_ir::{
     Attr, Attrs, Constant, Edge, FuncRef, Function, Graph, Model, Node, NodeId, OpTable, Shape,
     Signature, Type,
 };
+use tensorferry_tensor::DType;
 use tensorferry_tf_proto::tensorflow::DataType;
 
 /// The version of GraphDef that TensorFlow 2.15 writes; readers must know it or be newer.
@@ -327,7 +328,16 @@ fn shape_json(shape: &Shape) -> Value {
     json!({ "dim": dims })
 }
 
+/// The name of a type. TensorFlow.js knows no narrower or wider numbers than these: their weights
+/// are stored so too.
 fn type_name(ty: Type) -> Result<&'static str, Problem> {
+    let ty = match ty {
+        Type::Data(DType::BFloat16) => DType::Float32.into(),
+        Type::Data(DType::Int16 | DType::UInt16 | DType::UInt32 | DType::UInt64) => {
+            DType::Int32.into()
+        }
+        ty => ty,
+    };
     DataType::try_from(ty.to_proto())
         .ok()
         .filter(|ty| *ty != DataType::DtInvalid)

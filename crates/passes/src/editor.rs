@@ -15,6 +15,8 @@ pub(crate) struct Editor<'a> {
     graph: &'a mut Graph,
     /// Who reads each output: one entry per input.
     uses: HashMap<Edge, Vec<NodeId>>,
+    /// How many inputs read any output of a node.
+    n_uses: HashMap<NodeId, usize>,
     /// Nodes that stay what they are: outputs, and those that others wait for.
     pinned: HashSet<NodeId>,
     facts: Facts,
@@ -30,13 +32,17 @@ impl<'a> Editor<'a> {
         log: &'a mut Log,
     ) -> Self {
         let mut uses: HashMap<Edge, Vec<NodeId>> = HashMap::new();
+        let mut n_uses: HashMap<NodeId, usize> = HashMap::new();
         let mut pinned: HashSet<NodeId> = results.iter().copied().collect();
         for id in graph.ids() {
             let node = graph.node(id);
-            node.inputs.iter().for_each(|edge| uses.entry(*edge).or_default().push(id));
+            for edge in &node.inputs {
+                uses.entry(*edge).or_default().push(id);
+                *n_uses.entry(edge.node).or_default() += 1;
+            }
             pinned.extend(&node.control);
         }
-        Self { graph, uses, pinned, facts, log }
+        Self { graph, uses, n_uses, pinned, facts, log }
     }
 
     /// Every node, each behind its inputs.
@@ -89,8 +95,7 @@ impl<'a> Editor<'a> {
     pub(crate) fn is_sole(&self, edge: Edge) -> bool {
         !self.pinned.contains(&edge.node)
             && self.graph.node(edge.node).control.is_empty()
-            && (0..4).map(|output| self.n_uses(Edge { node: edge.node, output })).sum::<usize>()
-                == 1
+            && self.n_uses_of(edge.node) == 1
             && self.n_uses(edge) == 1
     }
 
@@ -99,19 +104,26 @@ impl<'a> Editor<'a> {
         self.uses.get(&edge).map_or(0, Vec::len)
     }
 
+    fn n_uses_of(&self, id: NodeId) -> usize {
+        self.n_uses.get(&id).copied().unwrap_or(0)
+    }
+
+    fn add_uses(&mut self, id: NodeId, inputs: &[Edge]) {
+        for edge in inputs {
+            self.uses.entry(*edge).or_default().push(id);
+            *self.n_uses.entry(edge.node).or_default() += 1;
+        }
+    }
+
     /// True when nobody reads a node and nothing needs it to stay.
     pub(crate) fn is_dead(&self, id: NodeId) -> bool {
-        !self.pinned.contains(&id)
-            && self.graph.node(id).op != "_Arg"
-            && (0..4).all(|output| self.n_uses(Edge { node: id, output }) == 0)
+        !self.pinned.contains(&id) && self.graph.node(id).op != "_Arg" && self.n_uses_of(id) == 0
     }
 
     /// Makes another op of a node; its name and the readers of its first output stay.
     pub(crate) fn set(&mut self, id: NodeId, op: &str, inputs: &[Edge], attrs: Attrs) {
         let before = self.graph.node(id).inputs.clone();
-        for edge in inputs {
-            self.uses.entry(*edge).or_default().push(id);
-        }
+        self.add_uses(id, inputs);
         let node = self.graph.node_mut(id);
         op.clone_into(&mut node.op);
         node.inputs = inputs.to_vec();
@@ -127,6 +139,7 @@ impl<'a> Editor<'a> {
                 && let Some(at) = users.iter().position(|id| *id == user)
             {
                 users.swap_remove(at);
+                self.n_uses.entry(edge.node).and_modify(|n| *n -= 1);
             }
             if self.is_dead(edge.node) {
                 let inputs = self.graph.node(edge.node).inputs.clone();
@@ -151,7 +164,7 @@ impl<'a> Editor<'a> {
         let mut node = Node::new(self.graph.free_name(name), op).inputs(inputs);
         node.attrs = attrs;
         let id = self.graph.push(node);
-        inputs.iter().for_each(|edge| self.uses.entry(*edge).or_default().push(id));
+        self.add_uses(id, inputs);
         id
     }
 

@@ -20,6 +20,7 @@ mod freeze_variables;
 mod fuse_bias;
 mod inline_calls;
 mod log;
+mod lower_ops;
 mod merge_duplicates;
 mod pipeline;
 mod prune;

@@ -15,6 +15,7 @@ use crate::fold_scale::fold_scale;
 use crate::freeze_variables::freeze_variables;
 use crate::fuse_bias::fuse_bias;
 use crate::inline_calls::inline_calls;
+use crate::lower_ops::lower_ops;
 use crate::merge_duplicates::merge_duplicates;
 use crate::prune::prune;
 use crate::read_assets::read_assets;
@@ -84,7 +85,9 @@ pub fn optimize(
     remove_identity(&mut model, log);
     prune(&mut model);
     let mut each = |pass: &mut dyn FnMut(&mut Editor<'_>)| each_graph(&mut model, ops, log, pass);
-    // First what needs no pattern: everything after it sees constants and fewer nodes.
+    // Before anything is folded: what it makes has constants too.
+    each(&mut lower_ops);
+    // Then what needs no pattern: everything after it sees constants and fewer nodes.
     each(&mut |editor| fold_constants(editor, ops));
     each(&mut simplify);
     // Before products are looked for: it makes some.

@@ -137,6 +137,43 @@ const CASES: &[Case] = &[
         left: &["Mul"],
     },
     Case {
+        name: "ops that are said with others",
+        x: &[2, 2],
+        nodes: "k = Const() {dtype=float32, value=float32[[0.5, -0.3], [0, 0.7]]} a = Erfc(x) b = Softsign(a) \
+                c = Xlogy(k, b) d = Xdivy(k, c) e = MulNoNan(d, k) y = TruncateMod(e, b)",
+        left: &[
+            "Abs", "Abs", "Abs", "AddV2", "Erf", "FloorMod", "Log", "Mul", "Mul", "Mul", "RealDiv",
+            "RealDiv", "SelectV2", "SelectV2", "SelectV2", "Sign", "Sub",
+        ],
+    },
+    Case {
+        name: "blocks of space as channels",
+        x: &[2, 4, 6, 3],
+        nodes: "y = SpaceToDepth(x) {block_size=2}",
+        left: &["Reshape", "Reshape", "Transpose"],
+    },
+    Case {
+        name: "a roll over two axes",
+        x: &[3, 4],
+        nodes: "s = Const() {dtype=int32, value=int32[1, -5]} a = Const() {dtype=int32, value=int32[0, 1]} y = Roll(x, s, a)",
+        left: &["ConcatV2", "ConcatV2", "Identity", "Slice", "Slice", "Slice", "Slice"],
+    },
+    Case {
+        name: "a convolution in groups",
+        x: &[1, 3, 3, 4],
+        nodes: "f = Const() {dtype=float32, value=float32[[[[1, 2], [3, -4]]]]} \
+                y = Conv2D(x, f) {strides=[1, 1, 1, 1], padding=\"SAME\"}",
+        left: &["ConcatV2", "Conv2D", "Conv2D", "Split"],
+    },
+    Case {
+        name: "sums of segments and scatters",
+        x: &[3, 2],
+        nodes: "i = Const() {dtype=int32, value=int32[0, 2, 0]} n = Const() {dtype=int32, value=int32<>[3]} \
+                s = UnsortedSegmentSum(x, i, n) r = Const() {dtype=int32, value=int32[[1], [1], [0]]} \
+                y = TensorScatterAdd(s, r, x)",
+        left: &["AddV2", "ScatterNd", "ScatterNd"],
+    },
+    Case {
         name: "assertions, which nobody waits for",
         x: &[2, 3],
         nodes: "z = Const() {dtype=float32, value=float32<>[0]} g = Greater(x, z) \

@@ -12,6 +12,9 @@ use tensorferry_tensor::{DType, DenseTensor};
 
 use crate::run::{convert, folder_store, store_of};
 
+/// Graph models with which TensorFlow.js 4.22 does not compute what TensorFlow does, and why.
+pub const TFJS_DIFFERS: &[(&str, &str)] = &[];
+
 /// What a case's arguments ask for; `None` for arguments that only the command line judges.
 pub fn options_of(case: &Case) -> Option<ConvertOptions> {
     let mut options = ConvertOptions {

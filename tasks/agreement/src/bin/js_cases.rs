@@ -6,11 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tensorferry::{ConvertOptions, InputFormat, WeightFiles};
+use tensorferry::{ConvertOptions, InputFormat, OutputFormat, WeightFiles};
 use tensorferry_conformance::layers_model::Files;
-use tensorferry_conformance::manifest::{Case, Should, cases};
+use tensorferry_conformance::manifest::{Case, Should, cases, source_cases};
 use tensorferry_diagnostics::{Kind, Problems};
 
+use tensorferry_agreement::graphs;
 use tensorferry_agreement::recorded::calls_of;
 use tensorferry_agreement::run::{
     SavedByTfjs, convert, folder_store, options_of, saved_by_tfjs, store_of,
@@ -26,7 +27,9 @@ fn main() {
     for case in cases() {
         entries.extend(layers_entry(&folder, &case));
         entries.extend(graph_entry(&folder, &case));
+        entries.extend(layers_as_graph(&folder, &case));
     }
+    entries.extend(source_cases().iter().filter_map(|case| tensorflow_entry(&folder, case)));
     entries.extend(saved_by_tfjs().into_iter().map(|saved| saved_entry(&folder, saved)));
     let index = serde_json::to_vec(&json!({ "cases": entries })).expect("it is JSON");
     fs::write(folder.join("index.json"), index).expect("the folder can be written");
@@ -74,6 +77,46 @@ fn graph_entry(folder: &Path, case: &Case) -> Option<Value> {
         .unwrap_or_else(|problems| panic!("{}: {problems}", case.id));
     write(&folder.join(&case.id), &converted.files);
     Some(entry(case, "graph", "same", String::new()))
+}
+
+/// A SavedModel, frozen graph or hub module that the library converts to a graph model.
+fn tensorflow_entry(folder: &Path, case: &Case) -> Option<Value> {
+    let options = graphs::options_of(case).filter(|_| !case.quantized)?;
+    if options.graph.skip_op_check || case.no_io {
+        return None;
+    }
+    let converted = convert(&store_of(&case.input_path()?), &options).ok()?;
+    made_graph(folder, case, &converted.files, &format!("{}.made", case.id))
+}
+
+/// A Keras model that the library converts to a graph model.
+fn layers_as_graph(folder: &Path, case: &Case) -> Option<Value> {
+    let is_plain = case.output_format.as_deref() == Some("tfjs_layers_model")
+        && case.should == Should::Success
+        && !case.quantized
+        && !case.id.starts_with("cli.");
+    let options = options_of(case).filter(|_| is_plain)?;
+    let options = ConvertOptions { output_format: Some(OutputFormat::TfjsGraphModel), ..options };
+    let converted = convert(&store_of(&case.input_path()?), &options).ok()?;
+    made_graph(folder, case, &converted.files, &format!("{}.as_graph", case.id))
+}
+
+fn made_graph(folder: &Path, case: &Case, files: &Files, id: &str) -> Option<Value> {
+    let calls = case.calls();
+    let arrays = calls.iter().flat_map(|call| call.inputs.iter().chain(&call.outputs));
+    // The tests in JavaScript compare no complex numbers.
+    if calls.is_empty() || arrays.into_iter().any(|array| array.dtype.starts_with("complex")) {
+        return None;
+    }
+    write(&folder.join(id), files);
+    let why = graphs::TFJS_DIFFERS.iter().find(|(differing, _)| *differing == id);
+    let (expect, reason) = why.map_or(("same", ""), |(_, reason)| ("different", *reason));
+    let mut entry = completed(calls_of(case), id, "graph", expect, reason.to_owned());
+    if entry.get("tolerance").is_none() {
+        entry["tolerance"] =
+            json!(case.tolerance.map_or(1e-4, |tolerance| tolerance.rtol.max(1e-4)));
+    }
+    Some(entry)
 }
 
 /// A model that TensorFlow.js saved, its weights cut into other files.
