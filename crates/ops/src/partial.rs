@@ -24,7 +24,8 @@ pub(crate) fn fill(instance: &Instance, inputs: &[Fact], outputs: &mut [Fact]) {
         let is_int = matches!(fact.ty, Type::Data(DType::Int32 | DType::Int64));
         is_int && fact.rank().is_some_and(|rank| rank <= 1)
     };
-    if !inputs.iter().any(|fact| fact.elements.is_some()) || !outputs.iter().all(is_small) {
+    let says_something = |fact: &Fact| fact.elements.is_some() || fact.value.is_some();
+    if !inputs.iter().any(says_something) || !outputs.iter().all(is_small) {
         return;
     }
     let spec = &instance.def.spec;
@@ -43,12 +44,13 @@ pub(crate) fn fill(instance: &Instance, inputs: &[Fact], outputs: &mut [Fact]) {
 
 /// A tensor of these elements, unknown ones being `mark`.
 fn marked(fact: &Fact, mark: i64) -> Option<Value> {
-    let elements = fact.elements.as_ref()?;
-    let shape = if fact.rank()? == 0 { vec![] } else { vec![elements.len()] };
+    let shape = fact.shape.known().filter(|shape| shape.len() <= 1)?;
+    let len = tensorferry_tensor::dense_len(&shape).filter(|len| *len <= LEN_MAX)?;
+    let nothing = vec![None; len];
+    let elements = fact.elements.as_ref().unwrap_or(&nothing);
     let all: Vec<i64> = elements.iter().map(|one| one.unwrap_or(mark)).collect();
-    let dtype = fact.ty.dtype()?;
-    (tensorferry_tensor::dense_len(&shape) == Some(all.len()))
-        .then(|| i64::narrow(dtype, &shape, all).into())
+    let dtype = fact.ty.dtype().filter(|ty| matches!(ty, DType::Int32 | DType::Int64))?;
+    (all.len() == len).then(|| i64::narrow(dtype, &shape, all).into())
 }
 
 /// The outputs' integers.

@@ -126,6 +126,17 @@ const MESSAGES_MAX: usize = 10_000;
 /// The most bytes that one array, stack or list of a graph holds.
 const HELD_BYTES_MAX: usize = 1 << 31;
 
+/// The most items of one array, stack or list: even those that are empty have some dozens of bytes.
+const ITEMS_MAX: usize = 1 << 22;
+
+/// Refuses a number of items.
+pub(crate) fn check_items(n: usize) -> Result<()> {
+    if n > ITEMS_MAX {
+        return Err(Error::limit(format!("{n} items are too many to hold")));
+    }
+    Ok(())
+}
+
 /// Refuses what grows beyond memory.
 pub(crate) fn check_held(n_bytes: usize) -> Result<()> {
     if n_bytes > HELD_BYTES_MAX {
@@ -445,7 +456,7 @@ impl TensorArray {
         self.n_bytes = self.n_bytes.saturating_add(item.byte_len());
         check_held(self.n_bytes)?;
         if i >= n {
-            crate::checked_len(&[i + 1])?;
+            check_items(i.saturating_add(1))?;
             self.items.resize(i + 1, Item::Empty);
         }
         match self.items[i] {
@@ -498,6 +509,7 @@ impl Stack {
         ensure!(item.dtype() == self.ty, "{} onto a stack of {}", item.dtype(), self.ty);
         self.n_bytes = self.n_bytes.saturating_add(item.byte_len());
         check_held(self.n_bytes)?;
+        check_items(self.items.len() + 1)?;
         self.items.push(item);
         Ok(())
     }

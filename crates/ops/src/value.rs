@@ -35,7 +35,62 @@ pub struct TensorList {
     /// What is known of every item's shape.
     pub element_shape: Shape,
     /// The items; those that were never set are zeros of the element's shape.
-    pub items: Vec<Option<DenseTensor>>,
+    items: Vec<Option<DenseTensor>>,
+    /// Bytes of all items.
+    n_bytes: usize,
+}
+
+impl TensorList {
+    /// A list of items.
+    ///
+    /// # Errors
+    /// When they are too many, or too large together.
+    pub fn new(
+        element_dtype: DType,
+        element_shape: Shape,
+        items: Vec<Option<DenseTensor>>,
+    ) -> crate::Result<Self> {
+        let n_bytes = items.iter().flatten().map(DenseTensor::byte_len).sum();
+        let list = Self { element_dtype, element_shape, items, n_bytes };
+        list.check()?;
+        Ok(list)
+    }
+
+    /// The items.
+    pub fn items(&self) -> &[Option<DenseTensor>] {
+        &self.items
+    }
+
+    /// Sets the item at `i`, or forgets it; the list grows as needed.
+    ///
+    /// # Errors
+    /// As [`TensorList::new`].
+    pub fn set(&mut self, i: usize, item: Option<DenseTensor>) -> crate::Result<()> {
+        if i >= self.items.len() {
+            self.resize(i.saturating_add(1))?;
+        }
+        self.n_bytes += item.as_ref().map_or(0, DenseTensor::byte_len);
+        let old = std::mem::replace(&mut self.items[i], item);
+        self.n_bytes -= old.map_or(0, |old| old.byte_len());
+        self.check()
+    }
+
+    /// Gives the list so many items.
+    ///
+    /// # Errors
+    /// As [`TensorList::new`].
+    pub fn resize(&mut self, n: usize) -> crate::Result<()> {
+        crate::resources::check_items(n)?;
+        for item in self.items.get(n..).unwrap_or_default().iter().flatten() {
+            self.n_bytes -= item.byte_len();
+        }
+        self.items.resize(n, None);
+        Ok(())
+    }
+
+    fn check(&self) -> crate::Result<()> {
+        crate::resources::check_held(self.n_bytes)
+    }
 }
 
 impl Value {
@@ -83,9 +138,7 @@ impl Value {
         match self {
             Self::Tensor(tensor) => tensor.byte_len(),
             Self::Resource(_) | Self::Ref(_) => 0,
-            Self::Variant(Variant::List(list)) => {
-                list.items.iter().flatten().map(DenseTensor::byte_len).sum()
-            }
+            Self::Variant(Variant::List(list)) => list.n_bytes,
         }
     }
 }

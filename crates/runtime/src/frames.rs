@@ -308,6 +308,7 @@ impl<'g> Engine<'g, '_, '_> {
         if this.flow != Flow::None {
             return Ok(inputs.into_iter().map(Some).collect());
         }
+        self.run.check_outputs(instance, &inputs)?;
         let outputs = self.run.node(instance, self.function, &this.name, inputs)?;
         Ok(outputs.into_iter().map(Some).collect())
     }

@@ -53,6 +53,8 @@ pub(crate) struct Step {
     /// The place of the first output; the others follow.
     pub(crate) outputs: usize,
     pub(crate) n_outputs: usize,
+    /// Bytes of the outputs, when their shapes are known.
+    pub(crate) n_bytes: Option<u64>,
     /// Outputs that nobody reads.
     pub(crate) unread: Vec<usize>,
 }
@@ -170,7 +172,7 @@ fn straight(
     if request.is_for_running {
         drafts = ways::choose(drafts, &facts, request.results);
     }
-    let steps = drafts.into_iter().map(|draft| draft.into_step(&mut slots)).collect();
+    let steps = drafts.into_iter().map(|draft| draft.into_step(&mut slots, &facts)).collect();
     let missing = || Error::invalid("a result has no such output");
     let results: Vec<usize> = request
         .results
@@ -206,8 +208,24 @@ pub(crate) fn fold(instance: &Instance, inputs: &[Fact], outputs: &mut [Fact]) {
     }
 }
 
+/// Bytes that values with these facts take, when their shapes are known. Handles and lists are
+/// nothing here: what they hold was counted when it was made.
+pub(crate) fn byte_len<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Option<u64> {
+    /// A string is a handle of bytes, whatever they are.
+    const STRING_BYTES: usize = 32;
+    facts.into_iter().try_fold(0, |sum: u64, fact| {
+        let Some(dtype) = fact.ty.dtype() else { return Some(sum) };
+        let size = dtype.byte_size().unwrap_or(STRING_BYTES) as u64;
+        // Too many to count is too many.
+        let known = fact.shape.known()?.into_iter();
+        let n = known.fold(1, |n: u64, dim| n.saturating_mul(dim as u64));
+        Some(sum.saturating_add(n.saturating_mul(size)))
+    })
+}
+
 impl Draft {
-    fn into_step(self, slots: &mut Slots) -> Step {
+    fn into_step(self, slots: &mut Slots, facts: &Facts) -> Step {
+        let outputs: Option<Vec<&Fact>> = self.outputs.iter().map(|edge| facts.get(edge)).collect();
         let inputs = self.inputs.iter().map(|edge| slots.of(*edge));
         let inputs = inputs.map(|slot| Input { slot, is_last_use: false }).collect();
         Step {
@@ -218,6 +236,7 @@ impl Draft {
             inputs,
             outputs: slots.all(&self.outputs),
             n_outputs: self.outputs.len(),
+            n_bytes: outputs.and_then(byte_len),
             unread: Vec::new(),
         }
     }

@@ -18,12 +18,16 @@ pub struct Limits {
     /// The most nodes that one run executes, those in loops as often as they run. A loop that never
     /// ends is found by it.
     pub steps: u64,
+    /// The most bytes that the outputs of one node take. What a node is about to make is compared
+    /// with it before there is memory for it, wherever its shape is known by then.
+    pub bytes: u64,
 }
 
 impl Default for Limits {
-    /// Some seconds of doing nothing: what really computes takes far fewer steps.
+    /// Some seconds of doing nothing, and what a 32-bit machine can address: what really computes
+    /// takes far fewer steps and bytes.
     fn default() -> Self {
-        Self { steps: 50_000_000 }
+        Self { steps: 50_000_000, bytes: 1 << 32 }
     }
 }
 
@@ -36,7 +40,9 @@ pub struct Program {
     main: Plans,
     initializer: Option<Plans>,
     pub(crate) functions: BTreeMap<String, Plans>,
-    limits: Limits,
+    /// What inputs are that a caller need not give, by name.
+    defaults: BTreeMap<String, Plans>,
+    pub(crate) limits: Limits,
 }
 
 /// How a model runs.
@@ -68,6 +74,12 @@ impl State {
         state.tools.workers = Workers::new(options.threads);
         state
     }
+
+    /// Variables, files that tables are filled from, the seed of random ops that have none, and what
+    /// graphs print.
+    pub fn resources(&mut self) -> &mut Resources {
+        &mut self.resources
+    }
 }
 
 impl Program {
@@ -89,6 +101,7 @@ impl Program {
             .map(|tensor| (tensor.edge, Fact::new(tensor.ty, tensor.shape.clone())))
             .collect();
         let results: Vec<Edge> = signature.outputs.iter().map(|tensor| tensor.edge).collect();
+        let defaults = plan_defaults(model, &signature, &mut inference)?;
         let main = Plans::new(Which::Main, feeds, results, Vec::new(), &mut inference)?;
         let mut functions = BTreeMap::new();
         for (name, function) in reachable(model, signature.outputs.is_empty()) {
@@ -96,7 +109,7 @@ impl Program {
         }
         let initializer = plan_initializer(model, ops, &mut inference)?;
         let (model, ops) = (model.clone(), *ops);
-        Ok(Self { model, ops, signature, main, initializer, functions, limits })
+        Ok(Self { model, ops, signature, main, initializer, functions, defaults, limits })
     }
 
     /// The inputs that a caller gives, in order; those that the model makes itself are not among
@@ -104,6 +117,11 @@ impl Program {
     pub fn inputs(&self) -> Vec<&SignatureTensor> {
         let is_own = |input: &&SignatureTensor| input.resource_id.is_none();
         self.signature.inputs.iter().filter(is_own).collect()
+    }
+
+    /// True for an input that has a value where a caller gives none.
+    pub fn is_optional(&self, input: &str) -> bool {
+        self.defaults.contains_key(input)
     }
 
     /// The outputs, in order.
@@ -139,16 +157,19 @@ impl Program {
         for input in &self.signature.inputs {
             values.push(self.input(state, inputs, input)?);
         }
-        Run::new(self, state, self.limits.steps).observed_by(observer).plan(&self.main, values)
+        Run::new(self, state).observed_by(observer).plan(&self.main, values)
     }
 
     fn input(
         &self,
-        state: &State,
+        state: &mut State,
         inputs: &BTreeMap<String, DenseTensor>,
         input: &SignatureTensor,
     ) -> Result<Value> {
         let given = inputs.get(&input.name).cloned().map(Value::from);
+        if let (None, Some(default)) = (&given, self.defaults.get(&input.name)) {
+            return self.default(state, inputs, default);
+        }
         let own = || {
             let handles = state.handles.as_deref().unwrap_or_default();
             let found = handles.iter().find(|(handle, _)| {
@@ -162,6 +183,23 @@ impl Program {
         Ok(value)
     }
 
+    /// The value of an input that was not given.
+    fn default(
+        &self,
+        state: &mut State,
+        inputs: &BTreeMap<String, DenseTensor>,
+        default: &Plans,
+    ) -> Result<Value> {
+        let required = self.signature.inputs.iter();
+        let required = required.filter(|input| !self.defaults.contains_key(&input.name));
+        let mut values = Vec::new();
+        for input in required {
+            values.push(self.input(state, inputs, input)?);
+        }
+        let found = Run::new(self, state).plan(default, values)?.into_iter().next();
+        found.ok_or_else(|| Error::invalid("the default of an input was not computed"))
+    }
+
     /// Fills tables, once.
     fn initialize(&self, state: &mut State) -> Result<()> {
         if state.handles.is_some() {
@@ -169,12 +207,33 @@ impl Program {
         }
         let mut values = Vec::new();
         if let Some(plan) = &self.initializer {
-            values = Run::new(self, state, self.limits.steps).plan(plan, Vec::new())?;
+            values = Run::new(self, state).plan(plan, Vec::new())?;
         }
         let outputs = self.model.initializer_outputs.iter().cloned();
         state.handles = Some(outputs.zip(values).collect());
         Ok(())
     }
+}
+
+/// Plans of what inputs are where no caller gives them: those that are `PlaceholderWithDefault`.
+fn plan_defaults(
+    model: &Model,
+    signature: &Signature,
+    inference: &mut Inference<'_>,
+) -> Result<BTreeMap<String, Plans>> {
+    let node = |tensor: &SignatureTensor| model.graph.node(tensor.edge.node);
+    let (optional, required): (Vec<&SignatureTensor>, Vec<&SignatureTensor>) =
+        signature.inputs.iter().partition(|tensor| node(tensor).op == "PlaceholderWithDefault");
+    let mut all = BTreeMap::new();
+    for tensor in optional {
+        let fact =
+            |tensor: &&SignatureTensor| (tensor.edge, Fact::new(tensor.ty, tensor.shape.clone()));
+        let feeds = required.iter().map(fact).collect();
+        let results = node(tensor).inputs.clone();
+        let plans = Plans::new(Which::Main, feeds, results, Vec::new(), inference)?;
+        all.insert(tensor.name.clone(), plans);
+    }
+    Ok(all)
 }
 
 /// The functions that are called, directly or not. With nothing to compute none is.

@@ -1,11 +1,13 @@
 //! One run of a program.
 
-use tensorferry_ir::{CALL_DEPTH_MAX, FuncRef};
-use tensorferry_ops::{Args, Context, Error, Instance, Resources, Result, Value};
+use tensorferry_ir::{CALL_DEPTH_MAX, FuncRef, Shape};
+use tensorferry_ops::{
+    Args, Context, Effect, Error, Fact, Instance, NoContext, Resources, Result, Value,
+};
 
 use crate::frames;
 use crate::observer::Observer;
-use crate::plan::{Body, Step, Straight, place};
+use crate::plan::{Body, Step, Straight, byte_len, place};
 use crate::plans::Plans;
 use crate::program::{Program, State};
 
@@ -44,8 +46,8 @@ impl Context for AtNode<'_, '_> {
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(program: &'a Program, state: &'a mut State, steps_max: u64) -> Self {
-        Self { program, state, observer: None, steps_left: steps_max, depth: 0 }
+    pub(crate) fn new(program: &'a Program, state: &'a mut State) -> Self {
+        Self { program, state, observer: None, steps_left: program.limits.steps, depth: 0 }
     }
 
     /// The same run, seen by `observer`.
@@ -126,6 +128,10 @@ impl<'a> Run<'a> {
         let inputs: Option<Vec<Value>> = step.inputs.iter().map(take).collect();
         let inputs = inputs.ok_or_else(|| Error::invalid("an input was not computed"))?;
         self.tick()?;
+        match step.n_bytes {
+            Some(n_bytes) => self.check_bytes(n_bytes)?,
+            None => self.check_outputs(&step.instance, &inputs)?,
+        }
         let Some(kernel) = &step.way else {
             return self.node(&step.instance, function, &step.name, inputs);
         };
@@ -144,6 +150,29 @@ impl<'a> Run<'a> {
             }
         }
         Ok(outputs)
+    }
+
+    /// Refuses outputs that take too many bytes, as far as their shapes follow from the inputs.
+    pub(crate) fn check_outputs(&self, instance: &Instance, inputs: &[Value]) -> Result<()> {
+        if instance.def.spec.effect == Effect::Control {
+            return Ok(());
+        }
+        let fact = |value: &Value| match value {
+            Value::Tensor(tensor) => Fact::of(tensor),
+            other => Fact::new(other.ty(), Shape::UNKNOWN),
+        };
+        let facts: Vec<Fact> = inputs.iter().map(fact).collect();
+        // What is wrong with the inputs, the op itself says best.
+        let outputs = instance.infer(&facts, &mut NoContext::default()).unwrap_or_default();
+        self.check_bytes(byte_len(&outputs).unwrap_or(0))
+    }
+
+    fn check_bytes(&self, n_bytes: u64) -> Result<()> {
+        let max = self.program.limits.bytes;
+        if n_bytes > max {
+            return Err(Error::limit(format!("its outputs take {n_bytes} bytes, over {max}")));
+        }
+        Ok(())
     }
 
     fn begin(&mut self, instance: &Instance, name: &str) {

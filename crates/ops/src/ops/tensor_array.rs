@@ -69,7 +69,7 @@ op! {
     infer(op, x) { Ok(vec![Shape::scalar(), Shape::scalar()]) }
     eval(op, x, context) {
         let n = usize::try_from(x.int(0)?).map_err(|_| Error::invalid("the size is negative"))?;
-        checked_len(&[n])?;
+        crate::resources::check_items(n)?;
         let array = Resource::array(TensorArray {
             dtype: op.dtype,
             element_shape: op.element_shape.clone(),

@@ -40,12 +40,12 @@ fn element_shape(inputs: &Args, i: usize) -> Result<Shape> {
 
 /// An item, zeros where it was never set.
 fn item(list: &TensorList, i: usize, shape: &Shape) -> Result<DenseTensor> {
-    let n = list.items.len();
-    let found = list.items.get(i);
+    let n = list.items().len();
+    let found = list.items().get(i);
     if let Some(item) = found.ok_or_else(|| Error::invalid(format!("item {i} of a list of {n}")))? {
         return Ok(item.clone());
     }
-    let known = list.items.iter().flatten().next().map(|item| Shape::of(item.shape()));
+    let known = list.items().iter().flatten().next().map(|item| Shape::of(item.shape()));
     let shape =
         shape.merge(&list.element_shape).and_then(|s| s.merge(&known.unwrap_or(Shape::UNKNOWN)));
     let shape = shape.and_then(|shape| shape.known());
@@ -66,8 +66,16 @@ fn check_item(list: &TensorList, item: &DenseTensor) -> Result<()> {
 }
 
 fn stacked(list: &TensorList, places: &[usize], shape: &Shape) -> Result<DenseTensor> {
-    let items: Vec<DenseTensor> =
-        places.iter().map(|i| item(list, *i, shape)).collect::<Result<_>>()?;
+    // Items that were never set are all the same.
+    let mut unset = None;
+    let mut one = |i: &usize| match list.items().get(*i) {
+        Some(None) => Ok(match &unset {
+            Some(zeros) => DenseTensor::clone(zeros),
+            None => unset.insert(item(list, *i, shape)?).clone(),
+        }),
+        _ => item(list, *i, shape),
+    };
+    let items: Vec<DenseTensor> = places.iter().map(&mut one).collect::<Result<_>>()?;
     let Some(first) = items.first() else {
         let inner = shape.merge(&list.element_shape).and_then(|s| s.known()).unwrap_or_default();
         let shape = [&[0], &inner[..]].concat();
@@ -84,8 +92,9 @@ fn stacked(list: &TensorList, places: &[usize], shape: &Shape) -> Result<DenseTe
 
 fn new_list(dtype: DType, shape: Shape, n: i64) -> Result<Value> {
     let n = usize::try_from(n).map_err(|_| Error::invalid(format!("a list of {n} items")))?;
-    checked_len(&[n])?;
-    Ok(TensorList { element_dtype: dtype, element_shape: shape, items: vec![None; n] }.into())
+    let mut list = TensorList::new(dtype, shape, Vec::new())?;
+    list.resize(n)?;
+    Ok(list.into())
 }
 
 /// Ops on lists, each with the type of the items.
@@ -147,7 +156,7 @@ lists! {
             let len: usize = row.iter().product();
             let one = |i| Some(assemble(row, &[tensor], &mut std::iter::once(Run::once(0, i * len, len))));
             let items = (0..*n).map(one).collect();
-            Ok(vec![TensorList { element_dtype: tensor.dtype(), element_shape, items }.into()])
+            Ok(vec![TensorList::new(tensor.dtype(), element_shape, items)?.into()])
         };
 
     /// The items as rows of one tensor.
@@ -158,7 +167,7 @@ lists! {
         },
         |_op, x| {
             let list = x.list(0)?;
-            let places: Vec<usize> = (0..list.items.len()).collect();
+            let places: Vec<usize> = (0..list.items().len()).collect();
             Ok(vec![stacked(list, &places, &element_shape(&x, 1)?)?.into()])
         };
 
@@ -173,14 +182,14 @@ lists! {
         |x| vec![if x[2].rank() == Some(1) { x[2].as_shape() } else { Shape::UNKNOWN }],
         |_op, x| {
             let list = x.list(0)?;
-            let i = index(&x, 1, list.items.len())?;
+            let i = index(&x, 1, list.items().len())?;
             Ok(vec![item(list, i, &element_shape(&x, 2)?)?.into()])
         };
 
     /// The number of items.
     TensorListLength &["input_handle: variant"] => &["length: int32"], |_x| vec![Shape::scalar()],
         |_op, x| {
-            let n = i32::try_from(x.list(0)?.items.len()).unwrap_or(i32::MAX);
+            let n = i32::try_from(x.list(0)?.items().len()).unwrap_or(i32::MAX);
             Ok(vec![DenseTensor::scalar(n).into()])
         };
 
@@ -191,8 +200,7 @@ lists! {
             let (mut x, item) = { let item = x.tensor(1)?.clone(); (x, item) };
             let mut list = x.take_list(0)?;
             check_item(&list, &item)?;
-            checked_len(&[list.items.len() + 1])?;
-            list.items.push(Some(item));
+            list.set(list.items().len(), Some(item))?;
             Ok(vec![list.into()])
         };
 
@@ -203,10 +211,10 @@ lists! {
         |_op, x| {
             let mut x = x;
             let mut list = x.take_list(0)?;
-            let last = list.items.len().checked_sub(1);
+            let last = list.items().len().checked_sub(1);
             let last = last.ok_or_else(|| Error::invalid("the list is empty"))?;
             let taken = item(&list, last, &element_shape(&x, 1)?)?;
-            list.items.pop();
+            list.resize(last)?;
             Ok(vec![list.into(), taken.into()])
         };
 
@@ -215,10 +223,9 @@ lists! {
         |_x| vec![Shape::scalar()],
         |_op, x| {
             let n = x.sizes(1)?.first().copied().unwrap_or(0);
-            checked_len(&[n])?;
             let mut x = x;
             let mut list = x.take_list(0)?;
-            list.items.resize(n, None);
+            list.resize(n)?;
             Ok(vec![list.into()])
         };
 }
@@ -232,12 +239,8 @@ fn scattered(mut list: TensorList, x: &Args) -> Result<Vec<Value>> {
     ensure!(places.len() == *n, "{} indices for {n} rows", places.len());
     let len: usize = row.iter().product();
     for (i, place) in places.into_iter().enumerate() {
-        if place >= list.items.len() {
-            checked_len(&[place + 1])?;
-            list.items.resize(place + 1, None);
-        }
         let mut run = std::iter::once(Run::once(0, i * len, len));
-        list.items[place] = Some(assemble(row, &[tensor], &mut run));
+        list.set(place, Some(assemble(row, &[tensor], &mut run)))?;
     }
     Ok(vec![list.into()])
 }
@@ -248,7 +251,7 @@ lists! {
         &["output_handle: variant"], |_x| vec![Shape::scalar()],
         |_op, x| {
             let (element_dtype, element_shape) = (x.tensor(0)?.dtype(), element_shape(&x, 2)?);
-            scattered(TensorList { element_dtype, element_shape, items: Vec::new() }, &x)
+            scattered(TensorList::new(element_dtype, element_shape, Vec::new())?, &x)
         };
 
     /// A list of so many items with a tensor's rows at these places.
@@ -263,7 +266,9 @@ lists! {
             if x.int(3)? >= 0 {
                 ensure!(x.sizes(1)?.iter().all(|i| *i < n), "an index beyond {n} items");
             }
-            scattered(TensorList { element_dtype, element_shape, items: vec![None; n] }, &x)
+            let mut list = TensorList::new(element_dtype, element_shape, Vec::new())?;
+            list.resize(n)?;
+            scattered(list, &x)
         };
 
     /// The items of one list, then those of another.
@@ -271,11 +276,13 @@ lists! {
         |_x| vec![Shape::scalar()],
         |_op, x| {
             let mut x = x;
-            let more = x.list(1)?.items.clone();
+            let more = x.list(1)?.items().to_vec();
             let mut list = x.take_list(0)?;
             ensure!(list.element_dtype == x.list(1)?.element_dtype, "the lists have unlike types");
-            checked_len(&[list.items.len().saturating_add(more.len())])?;
-            list.items.extend(more);
+            let n = list.items().len();
+            for (i, item) in more.into_iter().enumerate() {
+                list.set(n + i, item)?;
+            }
             Ok(vec![list.into()])
         };
 
@@ -285,7 +292,7 @@ lists! {
         |_op, x| {
             let (element_dtype, element_shape) = (x.tensor(0)?.dtype(), element_shape(&x, 1)?);
             let items = split(x.tensor(0)?, &x.sizes(2)?)?.into_iter().map(Some).collect();
-            Ok(vec![TensorList { element_dtype, element_shape, items }.into()])
+            Ok(vec![TensorList::new(element_dtype, element_shape, items)?.into()])
         };
 
     /// The items one after the other, and the length of each.
@@ -312,7 +319,7 @@ fn joined(list: &TensorList, shape: &Shape, leading: &[i64]) -> Result<Vec<Value
         };
         item(list, i, &shape)
     };
-    let items: Vec<DenseTensor> = (0..list.items.len()).map(one).collect::<Result<_>>()?;
+    let items: Vec<DenseTensor> = (0..list.items().len()).map(one).collect::<Result<_>>()?;
     let known = inner(shape).merge(&inner(&list.element_shape)).unwrap_or(Shape::UNKNOWN);
     let (tensor, lengths) = concatenated(&items, list.element_dtype, &known)?;
     Ok(vec![tensor.into(), lengths.into()])
@@ -365,13 +372,9 @@ op! {
         let mut x = x;
         let mut list = x.take_list(0)?;
         check_item(&list, &item)?;
-        let n = list.items.len();
+        let n = list.items().len();
         let i = index(&x, 1, if op.resize_if_index_out_of_bounds { usize::MAX } else { n })?;
-        if i >= n {
-            checked_len(&[i + 1])?;
-            list.items.resize(i + 1, None);
-        }
-        list.items[i] = Some(item);
+        list.set(i, Some(item))?;
         Ok(vec![list.into()])
     }
 }

@@ -63,6 +63,11 @@ impl Op for Cast {
         Ok(vec![x[0].shape.clone()])
     }
 
+    fn known_elements(&self, x: &[Fact]) -> Option<Vec<Vec<Option<i64>>>> {
+        let is_dim = matches!(self.DstT, DType::Int32 | DType::Int64);
+        is_dim.then(|| x[0].elements.clone()).flatten().map(|all| vec![all])
+    }
+
     fn eval(&self, mut inputs: Args) -> Result<Vec<Value>> {
         let x = inputs.take(0)?;
         if x.dtype() == self.DstT {

@@ -81,7 +81,7 @@ impl Engine {
         let load::Loaded { file, model, summary } = loaded;
         let signature = load::signature(&model, options.signature.as_deref())?;
         let own = signature.inputs.iter().filter(|input| input.resource_id.is_none());
-        let limits = Limits { steps: options.steps };
+        let limits = Limits { steps: options.steps, ..Limits::default() };
         let mut engine = Self {
             file,
             kind: summary.kind,
