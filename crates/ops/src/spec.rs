@@ -262,6 +262,8 @@ impl Binding {
 
     /// Learns the types that the inputs have, and compares them with the attributes.
     pub(crate) fn types(&mut self, attrs: &Attrs, inputs: &[Type]) -> Result<()> {
+        let n_expected: usize = self.n_inputs.iter().map(|(_, n)| n).sum();
+        ensure!(inputs.len() == n_expected, "{} inputs, expected {n_expected}", inputs.len());
         let mut at = 0;
         for (arg, n) in self.n_inputs.clone() {
             let found = &inputs[at..at + n];

@@ -130,7 +130,9 @@ impl<'a> Run<'a> {
         self.tick()?;
         match step.n_bytes {
             Some(n_bytes) => self.check_bytes(n_bytes)?,
-            None => self.check_outputs(&step.instance, &inputs)?,
+            // Steps that were joined have other inputs than the node that they end with.
+            None if step.way.is_none() => self.check_outputs(&step.instance, &inputs)?,
+            None => {}
         }
         let Some(kernel) = &step.way else {
             return self.node(&step.instance, function, &step.name, inputs);
