@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 
 use tensorferry_ir::{Edge, Graph, NodeId};
-use tensorferry_ops::{Error, Fact, Flow, Instance, Kernel, NoContext, Place, Result, Value};
+use tensorferry_ops::{
+    Effect, Error, Fact, Flow, Instance, Kernel, NoContext, Place, Result, Value,
+};
 
 use crate::frames::FrameGraph;
 use crate::infer::Inference;
@@ -53,6 +55,9 @@ pub(crate) struct Step {
     /// The place of the first output; the others follow.
     pub(crate) outputs: usize,
     pub(crate) n_outputs: usize,
+    /// What the plan counts on where it does not follow from the inputs: what others have put into
+    /// a list or a variable is found out when it is read.
+    pub(crate) expected: Vec<Fact>,
     /// Bytes of the outputs, when their shapes are known.
     pub(crate) n_bytes: Option<u64>,
     /// Outputs that nobody reads.
@@ -228,7 +233,13 @@ impl Draft {
         let outputs: Option<Vec<&Fact>> = self.outputs.iter().map(|edge| facts.get(edge)).collect();
         let inputs = self.inputs.iter().map(|edge| slots.of(*edge));
         let inputs = inputs.map(|slot| Input { slot, is_last_use: false }).collect();
+        let follows = self.instance.def.spec.effect == Effect::Pure;
+        let expected = match &outputs {
+            Some(outputs) if !follows => outputs.iter().map(|fact| (*fact).clone()).collect(),
+            _ => Vec::new(),
+        };
         Step {
+            expected,
             name: self.name,
             op: self.op,
             instance: self.instance,

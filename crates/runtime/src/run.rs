@@ -135,7 +135,9 @@ impl<'a> Run<'a> {
             None => {}
         }
         let Some(kernel) = &step.way else {
-            return self.node(&step.instance, function, &step.name, inputs);
+            let outputs = self.node(&step.instance, function, &step.name, inputs)?;
+            step.expected.iter().zip(&outputs).try_for_each(agree)?;
+            return Ok(outputs);
         };
         let inputs = read(&step.instance, inputs)?;
         self.begin(&step.instance, &step.name);
@@ -164,8 +166,7 @@ impl<'a> Run<'a> {
             other => Fact::new(other.ty(), Shape::UNKNOWN),
         };
         let facts: Vec<Fact> = inputs.iter().map(fact).collect();
-        // What is wrong with the inputs, the op itself says best.
-        let outputs = instance.infer(&facts, &mut NoContext::default()).unwrap_or_default();
+        let outputs = instance.infer(&facts, &mut NoContext::default())?;
         self.check_bytes(byte_len(&outputs).unwrap_or(0))
     }
 
@@ -208,6 +209,16 @@ impl<'a> Run<'a> {
         }
         Ok(outputs)
     }
+}
+
+/// Refuses a value that is not what the plan counts on.
+fn agree((fact, value): (&Fact, &Value)) -> Result<()> {
+    let (ty, shape) = (value.ty(), Shape::of(value.shape()));
+    if fact.ty != ty || value.tensor().is_some() && !fact.shape.agrees(&shape) {
+        let (known, expected) = (&fact.shape, fact.ty);
+        return Err(Error::invalid(format!("it gives {ty} {shape}, expected {expected} {known}")));
+    }
+    Ok(())
 }
 
 /// The inputs with variables of TensorFlow 1 read, unless the op is one that changes them.

@@ -235,6 +235,63 @@ fn variables_are_kept_from_run_to_run() {
 }
 
 #[test]
+fn what_is_read_is_what_was_planned_for() {
+    let list = |read: &str| {
+        graph(
+            ["float32", "float32"],
+            &format!(
+                "open = Const() {{dtype=int32, value=int32<1>[-1]}}
+                 three = Const() {{dtype=int32, value=int32<1>[3]}}
+                 zero = Const() {{dtype=int32, value=int32<>[0]}}
+                 l = TensorListFromTensor(x, open) {{element_dtype=float32}}
+                 {read}"
+            ),
+        )
+    };
+    let cases = [
+        (
+            list("y = TensorListGetItem(l, zero, three) {element_dtype=float32}"),
+            "item 0 has the shape <2>, expected <3>; node `y`",
+        ),
+        (
+            list(
+                "i = TensorListGetItem(l, zero, open) {element_dtype=int32}
+                  y = Cast(i) {DstT=float32}",
+            ),
+            "it gives float32 <2>, expected int32 <?>; node `i`",
+        ),
+        (
+            graph(
+                ["float32", "float32"],
+                "n = Const() {dtype=int32, value=int32<>[-1]}
+                 s = StackV2(n) {elem_type=float32}
+                 p = StackPushV2(s, x)
+                 q = StackPopV2(s, ^p) {elem_type=int32}
+                 y = Cast(q) {DstT=float32}",
+            ),
+            "it gives float32 <1,2>, expected int32 <*>; node `q`",
+        ),
+        (
+            // TensorFlow 1's loops are not planned: whatever runs looks at its inputs.
+            graph(
+                ["float32", "float32"],
+                "t = Const() {dtype=bool, value=bool<>[true]}
+                 w = Switch(x, t)
+                 i = Cast(w:1) {DstT=int32}
+                 a = Const() {dtype=int32, value=int32<>[0]}
+                 c = ConcatV2(w:1, i, a) {N=2}
+                 y = Merge(w, c)",
+            ),
+            "node `c`",
+        ),
+    ];
+    for (model, expected) in cases {
+        let found = &runs(&model, &["[[1, 2]]"])[0];
+        assert!(found.contains("error") && found.contains(expected), "{found}, not {expected}");
+    }
+}
+
+#[test]
 fn stacks_give_back_in_the_other_order() {
     let model = graph(
         ["float32", "float32"],

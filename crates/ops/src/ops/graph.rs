@@ -144,6 +144,8 @@ impl Op for PlaceholderWithDefault {
     }
 
     fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+        let found = Shape::of(inputs.value(0)?.shape());
+        ensure!(self.shape.agrees(&found), "the default is {found}, expected {}", self.shape);
         Ok(inputs.into_values())
     }
 }

@@ -43,6 +43,8 @@ fn item(list: &TensorList, i: usize, shape: &Shape) -> Result<DenseTensor> {
     let n = list.items().len();
     let found = list.items().get(i);
     if let Some(item) = found.ok_or_else(|| Error::invalid(format!("item {i} of a list of {n}")))? {
+        let found = Shape::of(item.shape());
+        ensure!(shape.agrees(&found), "item {i} has the shape {found}, expected {shape}");
         return Ok(item.clone());
     }
     let known = list.items().iter().flatten().next().map(|item| Shape::of(item.shape()));

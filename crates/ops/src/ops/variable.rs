@@ -88,7 +88,7 @@ op! {
         shared_name: String = String::new(),
     }
     () -> ("ref: dtype") []
-    infer(op, x) { Ok(vec![op.shape.clone()]) }
+    infer(op, x) { Ok(vec![Shape::UNKNOWN]) }
     eval(op, x, context) { Ok(vec![Value::Ref(named(&op.shared_name, op.dtype, context))]) }
 }
 
@@ -332,7 +332,7 @@ op! {
         use_locking: bool = true,
     }
     ("ref: T", "value: T") -> ("output_ref: T") []
-    infer(op, x) { Ok(vec![x[1].shape.clone()]) }
+    infer(op, x) { Ok(vec![Shape::UNKNOWN]) }
     eval(op, x, context) {
         assign(x.resource(0)?, None, x.tensor(1)?, op.validate_shape)?;
         reference(x)
@@ -346,7 +346,7 @@ op! {
         use_locking: bool = false,
     }
     ("ref: T", "value: T") -> ("output_ref: T") []
-    infer(op, x) { Ok(vec![x[0].shape.clone()]) }
+    infer(op, x) { Ok(vec![Shape::UNKNOWN]) }
     eval(op, x, context) {
         assign(x.resource(0)?, Some(ADD), x.tensor(1)?, true)?;
         reference(x)
@@ -360,7 +360,7 @@ op! {
         use_locking: bool = false,
     }
     ("ref: T", "value: T") -> ("output_ref: T") []
-    infer(op, x) { Ok(vec![x[0].shape.clone()]) }
+    infer(op, x) { Ok(vec![Shape::UNKNOWN]) }
     eval(op, x, context) {
         assign(x.resource(0)?, Some(SUB), x.tensor(1)?, true)?;
         reference(x)
@@ -374,7 +374,7 @@ op! {
         use_locking: bool = true,
     }
     ("ref: T", "indices: Tindices", "updates: T") -> ("output_ref: T") []
-    infer(op, x) { Ok(vec![x[0].shape.clone()]) }
+    infer(op, x) { Ok(vec![Shape::UNKNOWN]) }
     eval(op, x, context) {
         scatter(x.resource(0)?, &x, None)?;
         reference(x)
