@@ -25,6 +25,7 @@ cargo xtask COMMAND
   fuzz [--seconds N] [TARGET..]  run the fuzz targets, N seconds each (default 60)
   pack-fixtures --from DIR       make fixtures/*.tar.gz from an oracle's folder
   pack-extra --from DIR          make fixtures/extra.tar.gz from tasks/oracle/make_extra.py's folder
+  pack-layers --from DIR         make fixtures/layers-*.tar.gz from tasks/oracle/record_layers.py's folder
   pack-saved-by-tfjs             make fixtures/tfjs-saved.tar.gz with TensorFlow.js
 ";
 
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::all(rest),
         "pack-fixtures" => pack::from_args(rest),
         "pack-extra" => pack::extra(rest),
+        "pack-layers" => pack::layers(rest),
         "pack-saved-by-tfjs" => pack::saved_by_tfjs(),
         "help" | "-h" | "--help" => {
             print!("{USAGE}");

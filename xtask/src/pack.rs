@@ -62,6 +62,22 @@ pub(crate) fn extra(args: &[String]) -> Result<()> {
     one_archive(Path::new(from), &["goldens", "manifest-extra.json", "models"], "extra.tar.gz")
 }
 
+/// `pack-layers --from DIR`: what `tasks/oracle/record_layers.py` recorded, one archive for each
+/// Keras.
+pub(crate) fn layers(args: &[String]) -> Result<()> {
+    let from = option(args, "--from").ok_or("`pack-layers` needs `--from DIR`")?;
+    for keras in ["keras2", "keras3"] {
+        let list = format!("layers-{keras}.json");
+        let bytes = fs::read(Path::new(from).join(&list))?;
+        let models: Vec<String> = serde_json::from_slice(&bytes)?;
+        let folders = models.iter().map(|model| format!("models/{model}"));
+        let names: Vec<String> = std::iter::once(list).chain(folders).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        one_archive(Path::new(from), &names, &format!("layers-{keras}.tar.gz"))?;
+    }
+    Ok(())
+}
+
 fn one_archive(from: &Path, names: &[&str], archive_name: &str) -> Result<()> {
     let mut files = BTreeMap::new();
     for name in names {

@@ -206,6 +206,23 @@ pub fn source_cases() -> Vec<Case> {
     cases
 }
 
+/// Names of the small models of single layers, which prove the lowering of layers.
+///
+/// # Panics
+/// As [`cases`].
+pub fn layer_models() -> Vec<String> {
+    let mut models: Vec<String> = Vec::new();
+    for keras in ["keras2", "keras3"] {
+        let path = fixtures::root().join(format!("layers-{keras}.json"));
+        let bytes = fs::read(path).expect("the fixtures hold the lists of models");
+        let list: Vec<String> =
+            serde_json::from_slice(&bytes).expect("`record_layers.py` wrote it");
+        models.extend(list);
+    }
+    assert!(models.len() > 300, "only {} models", models.len());
+    models
+}
+
 /// Versions of the reference's installations: `keras2` and `keras3`, package to version.
 ///
 /// # Panics

@@ -9,9 +9,11 @@ use std::{env, fs};
 
 use bytes::Bytes;
 use serde_json::Value as Json;
-use tensorferry_conformance::fixtures::repository;
+use tensorferry_conformance::fixtures::{self, repository};
 use tensorferry_conformance::layers_model::files_of;
-use tensorferry_conformance::manifest::{ArrayRef, Call, Tolerance, cases};
+use tensorferry_conformance::manifest::{
+    ArrayRef, Artifact, Call, Tolerance, cases, layer_models, load_model,
+};
 use tensorferry_conformance::npy::{Array, io_of};
 use tensorferry_front::{ReadOptions, Source, read};
 use tensorferry_ir::{Attr, Node, parse_model, verify};
@@ -80,7 +82,22 @@ fn subjects() -> Vec<Subject> {
             add(case.id.clone(), &case.golden());
         }
     }
+    subjects.extend(layer_models().iter().flat_map(|name| single_layers(name)));
     subjects
+}
+
+/// The files of a small model that `tasks/oracle/record_layers.py` made.
+fn single_layers(name: &str) -> Vec<Subject> {
+    let arrays = io_of(name);
+    let folder = fixtures::root().join("models").join(name);
+    let subject = |artifact: Artifact| Subject {
+        name: format!("{name}.{}", artifact.id),
+        store: store_of(&folder.join(&artifact.path)),
+        calls: artifact.calls.iter().map(|call| recorded(call, &arrays)).collect(),
+        // Halves are told by what comes out of them.
+        tolerance: None,
+    };
+    load_model(name).artifacts.into_iter().map(subject).collect()
 }
 
 impl Recorded {

@@ -76,7 +76,8 @@ fn patches(
     is_first: bool,
 ) -> Lowered<Value> {
     let spatial = lengths.len();
-    let n: usize = lengths.iter().product();
+    let n = lengths.iter().try_fold(1_usize, |n, length| n.checked_mul(*length));
+    let n = n.ok_or("the input is too large")?;
     let mut parts = Vec::new();
     for place in 0..n {
         let mut part = x;

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
+use super::builder::PARTS_MAX;
 use super::{Builder, Call, Lowered, Value};
 use crate::Config;
 
@@ -240,6 +241,9 @@ pub(crate) fn sparse_plus(b: &mut Builder, x: Value) -> Lowered<Value> {
 pub(crate) fn sparsemax(b: &mut Builder, x: Value) -> Lowered<Value> {
     let last = b.rank(x)?.checked_sub(1).ok_or("a scalar has no axis")?;
     let n = b.known_dim(x, last)?;
+    if n > PARTS_MAX {
+        return Err(format!("sparsemax of {n} elements is not run"));
+    }
     let k = b.int(n as i64);
     let sorted = b.one("TopKV2", &[x, k], &[("sorted", tensorferry_ir::Attr::Bool(true))])?;
     let axis = b.int(last as i64);

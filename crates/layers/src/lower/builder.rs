@@ -23,6 +23,12 @@ const FOLDED_BYTES_MAX: usize = 1 << 12;
 /// A model lowers to no more nodes. The largest real ones have some ten thousand.
 const NODES_MAX: usize = 2_000_000;
 
+/// TensorFlow itself has ops for up to eight axes, most of them.
+const RANK_MAX: usize = 32;
+
+/// A tensor is taken apart into no more slices.
+pub(crate) const PARTS_MAX: usize = 1 << 16;
+
 /// An output of a node of the graph that is being made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Value {
@@ -168,6 +174,9 @@ impl Builder {
         self.n_nodes += 1;
         if self.n_nodes > NODES_MAX {
             return Err(format!("the graph would have over {NODES_MAX} nodes"));
+        }
+        if facts.iter().any(|fact| fact.shape.rank().is_some_and(|rank| rank > RANK_MAX)) {
+            return Err(format!("a tensor would have more than {RANK_MAX} axes"));
         }
         let n = u32::try_from(facts.len()).map_err(|e| e.to_string())?;
         let frame = self.top();

@@ -279,6 +279,9 @@ impl<'m> Lowering<'m> {
     ) -> Lowered<T> {
         let left = self.calls_left.checked_sub(1);
         self.calls_left = left.ok_or("the model calls too many layers")?;
+        if self.place.len() >= 2 * NESTING_MAX {
+            return Err("layers are nested too deeply".to_owned());
+        }
         self.place.push(name.to_owned());
         self.b.enter(name);
         let result = f(self);

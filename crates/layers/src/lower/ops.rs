@@ -4,7 +4,7 @@ use tensorferry_ir::{Attr, Dim, Shape, Type};
 use tensorferry_tensor::{DType, DenseTensor};
 
 use super::Lowered;
-use super::builder::{Builder, Value};
+use super::builder::{Builder, PARTS_MAX, Value};
 
 /// A size that is known, or one that is computed.
 #[derive(Debug, Clone, Copy)]
@@ -387,6 +387,9 @@ impl Builder {
     /// # Errors
     /// What the op says.
     pub fn unpack(&mut self, x: Value, n: usize, axis: i64) -> Lowered<Vec<Value>> {
+        if n > PARTS_MAX {
+            return Err(format!("a tensor would be taken apart into {n} slices"));
+        }
         let n = i64::try_from(n).unwrap_or(i64::MAX);
         self.node("Unpack", &[x], &[("num", Attr::Int(n)), ("axis", Attr::Int(axis))])
     }
@@ -396,6 +399,9 @@ impl Builder {
     /// # Errors
     /// What the op says.
     pub fn split(&mut self, x: Value, n: usize, axis: i64) -> Lowered<Vec<Value>> {
+        if n > PARTS_MAX {
+            return Err(format!("a tensor would be split into {n} parts"));
+        }
         let axis = self.int(axis);
         let n = i64::try_from(n).unwrap_or(i64::MAX);
         self.node("Split", &[axis, x], &[("num_split", Attr::Int(n))])

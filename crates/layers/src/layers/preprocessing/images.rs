@@ -130,3 +130,51 @@ pub(super) fn lower_augmentation(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
     let (x, dtype) = (c.x()?, c.compute_dtype());
     one(c.cast(x, dtype)?)
 }
+
+/// Each channel of each image from the lowest value of the range to the highest; a channel of one
+/// value stays as it is.
+pub(super) fn lower_auto_contrast(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
+    let (x, dtype) = (c.x()?, c.compute_dtype());
+    let x = c.cast(x, dtype)?;
+    let range = c.config.get("value_range").and_then(|range| range.as_array());
+    let range: Option<Vec<f64>> =
+        range.map(|all| all.iter().filter_map(serde_json::Value::as_f64).collect());
+    let range = range.unwrap_or_else(|| vec![0.0, 255.0]);
+    let [from, to] = range[..] else { return Err("value_range is broken".to_owned()) };
+    let wide = in_range(c, x, (from, to), (0.0, 255.0))?;
+    let low = c.reduce("Min", wide, &[1, 2], true)?;
+    let high = c.reduce("Max", wide, &[1, 2], true)?;
+    let most = c.like(wide, 255.0)?;
+    let span = c.sub(high, low)?;
+    let scale = c.div(most, span)?;
+    let offset = c.mul(low, scale)?;
+    let y = c.mul(wide, scale)?;
+    let y = c.sub(y, offset)?;
+    let y = c.clip(y, 0.0, 255.0)?;
+    let y = in_range(c, y, (0.0, 255.0), (from, to))?;
+    let is_flat = c.unary("IsNan", y)?;
+    one(c.select(is_flat, x, y)?)
+}
+
+/// From one range of values to another.
+fn in_range(c: &mut Call<'_, '_>, x: Value, from: (f64, f64), to: (f64, f64)) -> Lowered<Value> {
+    if from == to {
+        return Ok(x);
+    }
+    let x = c.shift(x, -from.0)?;
+    let span = c.like(x, from.1 - from.0)?;
+    let x = c.div(x, span)?;
+    let x = c.scale(x, to.1 - to.0)?;
+    c.shift(x, to.0)
+}
+
+/// One layer after the other.
+pub(super) fn lower_pipeline(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
+    let layers = c.config.get("layers").and_then(serde_json::Value::as_array);
+    let mut x = c.x()?;
+    for layer in layers.ok_or("its layers are not described")? {
+        let described = layer.as_object().ok_or("one of its layers is not described")?;
+        x = c.call_other(described, x)?;
+    }
+    one(x)
+}

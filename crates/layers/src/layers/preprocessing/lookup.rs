@@ -10,6 +10,9 @@ use super::encode::{constant_like, hashed, written};
 use super::{mode, vocabulary_size};
 use crate::lower::{Call, Lowered, Tensor, Value, one};
 
+/// No real vocabulary is larger; a config may name any number.
+const CATEGORIES_MAX: i64 = 1 << 24;
+
 /// What a lookup layer's config says.
 struct Lookup {
     /// Indices go in and words come out.
@@ -39,6 +42,9 @@ impl Lookup {
             oov: c.config.get("oov_token").cloned().unwrap_or(default),
             n_oov: if is_text { 1 } else { c.config.int("num_oov_indices").unwrap_or(1) },
         };
+        if !(0..=CATEGORIES_MAX).contains(&lookup.n_oov) {
+            return Err(format!("num_oov_indices={} is out of range", lookup.n_oov));
+        }
         // A vocabulary may begin with the words that Keras puts there itself.
         let n_mask = usize::try_from(lookup.oov_start()).map_err(|e| e.to_string())?;
         let n_oov = usize::try_from(lookup.n_oov).map_err(|e| e.to_string())?;
@@ -149,7 +155,11 @@ fn depth(c: &Call<'_, '_>, lookup: &Lookup) -> Lowered<u64> {
     let stated = vocabulary_size(&c.config).flatten();
     let own =
         lookup.words.len() as u64 + lookup.oov_start().unsigned_abs() + lookup.n_oov.unsigned_abs();
-    Ok(if c.flag("pad_to_max_tokens", false) { stated.unwrap_or(own) } else { own })
+    let depth = if c.flag("pad_to_max_tokens", false) { stated.unwrap_or(own) } else { own };
+    match depth <= CATEGORIES_MAX.unsigned_abs() {
+        true => Ok(depth),
+        false => Err(format!("{depth} categories are too many")),
+    }
 }
 
 pub(super) fn lower_lookup(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {

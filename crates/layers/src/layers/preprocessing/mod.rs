@@ -129,16 +129,22 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         output_shapes: stft_spectrogram,
         ..UNKNOWN
     },
-    LayerDef { class_name: "Pipeline", output_shapes: pipeline, ..UNKNOWN },
+    LayerDef {
+        class_name: "Pipeline",
+        output_shapes: pipeline,
+        lower: Some(images::lower_pipeline),
+        masks: Masks::Own,
+        ..UNKNOWN
+    },
     LayerDef { class_name: "MaxNumBoundingBoxes", output_shapes: |_, _| None, ..UNKNOWN },
 ];
 
-/// Layers that change the values of an image, most of them only while training. TensorFlow.js has
+/// Layers that change the values of an image, all but two of them only while training. TensorFlow.js has
 /// none of them.
 pub(crate) const IMAGE_LAYERS: &[LayerDef] = &[
     LayerDef { class_name: "AugMix", ..AUGMENTATION },
-    LayerDef { class_name: "AutoContrast", ..AUGMENTATION },
-    LayerDef { class_name: "ContrastLimitedAdaptiveHistogramEqualization", ..AUGMENTATION },
+    LayerDef { class_name: "AutoContrast", lower: Some(images::lower_auto_contrast), ..UNKNOWN },
+    LayerDef { class_name: "ContrastLimitedAdaptiveHistogramEqualization", ..UNKNOWN },
     LayerDef { class_name: "CutMix", ..AUGMENTATION },
     LayerDef { class_name: "Equalization", ..AUGMENTATION },
     LayerDef { class_name: "MixUp", ..AUGMENTATION },
