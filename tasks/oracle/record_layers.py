@@ -1,7 +1,7 @@
 """Records what Keras predicts with small models of every layer class, at options drawn at random.
 
-  PYTHON tasks/oracle/record_layers.py DIR     in each environment of setup.sh
-  cargo xtask pack-layers --from DIR           packs them into fixtures/layers-keras2.tar.gz and -keras3.tar.gz
+  PYTHON tasks/oracle/record_layers.py DIR [CASE...]     in each environment of setup.sh; only these cases anew
+  cargo xtask pack-layers --from DIR                     packs them into fixtures/layers-keras2.tar.gz and -keras3.tar.gz
 
 For each model: the file that Keras saves, inputs and outputs, in the layout of the other fixtures (see crate
 tensorferry-conformance). The same seed gives the same models. The tables are in tasks/oracle/layers/.
@@ -94,12 +94,17 @@ def record(folder, name, model, arrays, n_calls):
     json.dump(meta, f, indent=1)
 
 
-def main(out):
+def main(out, *wanted):
+  path = os.path.join(out, f"layers-{ENV}.json")
+  before = json.load(open(path)) if wanted else []
   names, failed = [], []
   for table in TABLES:
     for case, n, make in table.CASES:
       for i in range(n):
         name = f"{PREFIX}_{case}" + (f"_{i}" if n > 1 else "")
+        if wanted and case not in wanted:
+          names += [name] if name in before else []
+          continue
         draw = Draw(f"{case}/{i}")
         keras.backend.clear_session()
         keras.utils.set_random_seed(draw.rng.randint(1 << 30))
@@ -115,10 +120,10 @@ def main(out):
           failed.append(f"{name}: {type(error).__name__}: {str(error).splitlines()[0][:150]}")
           continue
         names.append(name)
-  with open(os.path.join(out, f"layers-{ENV}.json"), "w") as f:
+  with open(path, "w") as f:
     json.dump(names, f, indent=1)
   print(len(names), "models; not possible in this Keras:", *failed, sep="\n")
 
 
 if __name__ == "__main__":
-  main(sys.argv[1])
+  main(*sys.argv[1:])

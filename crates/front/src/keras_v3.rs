@@ -12,7 +12,8 @@ use tensorferry_diagnostics::{Problem, Problems};
 use tensorferry_hdf5::{Child, Dataset, File, Group};
 use tensorferry_json::NonFinite;
 use tensorferry_layers::{
-    BoundWeight, Dialect, LayersModel, Leaf, StoredWeight, VarNode, WeightsOnly, default_variables,
+    BoundWeight, Dialect, LayersModel, Leaf, StoredWeight, VarNode, Variable, WeightsOnly,
+    default_variables,
 };
 use tensorferry_store::{BlobRef, BlobSource, Store};
 
@@ -124,7 +125,7 @@ pub(crate) fn weights_only(name: &str, root: &Group) -> Result<(Source, Summary)
 /// The weights of one `vars` group, named `<layer>/<variable>` where the class in the path tells the
 /// variables' names and `<layer>/<index>` otherwise.
 fn push_vars(file: &str, vars: &Group, weights: &mut WeightsOnly) -> Result<(), Problem> {
-    let datasets = numbered(file, vars)?;
+    let datasets = numbered(file, vars, &[])?;
     let path = vars.path().trim_start_matches('/').to_owned();
     let owner = path.trim_end_matches("/vars").rsplit('/').next().unwrap_or_default().to_owned();
     let layer = group_name(file, vars)?.unwrap_or_else(|| owner.clone());
@@ -226,7 +227,7 @@ impl Binder<'_> {
     }
 
     fn vars(&mut self, vars: &Group, node: &VarNode, path: &str) -> Result<(), Problem> {
-        let datasets = numbered(self.file, vars)?;
+        let datasets = numbered(self.file, vars, &node.variables)?;
         let indices = || node.variables.iter().enumerate().map(|(i, v)| v.index.unwrap_or(i));
         if !node.is_unknown && datasets.len() != indices().max().map_or(0, |last| last + 1) {
             self.problems.push(count(self.file, node, &datasets));
@@ -246,10 +247,16 @@ impl Binder<'_> {
 }
 
 /// The datasets `0`, `1`, … of a `vars` group by number; HDF5 lists them as `0`, `1`, `10`, `2`.
-fn numbered(file: &str, vars: &Group) -> Result<Vec<(usize, Dataset)>, Problem> {
+/// Lookup layers store theirs by the variable's name.
+fn numbered(
+    file: &str,
+    vars: &Group,
+    variables: &[Variable],
+) -> Result<Vec<(usize, Dataset)>, Problem> {
     let mut datasets = Vec::new();
     for dataset in vars.datasets().map_err(|e| errors::hdf5(file, &e))? {
-        let index = dataset.name().parse::<usize>().map_err(|_| {
+        let named = variables.iter().position(|variable| variable.name == dataset.name());
+        let index = named.map_or_else(|| dataset.name().parse::<usize>(), Ok).map_err(|_| {
             Problem::input("a variable without a number")
                 .in_file(file)
                 .at(dataset.path())

@@ -150,7 +150,7 @@ def reversible_embedding(d):
   if KERAS2:
     return None
   x = L.Input((4,), dtype="int32")
-  layer = L.ReversibleEmbedding(6, 3, tie_weights=d.flag(), logits_soft_cap=d.of(None, 2.0))
+  layer = L.ReversibleEmbedding(6, 3, tie_weights=d.flag())
   return keras.Model(x, layer(layer(x), reverse=True)), {"*": 6}
 
 

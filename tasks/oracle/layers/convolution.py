@@ -47,7 +47,7 @@ def depthwise(n):
 
 def separable(n):
   def make(d):
-    o = options(d, n, causal=n == 1)
+    o = options(d, n, causal=n == 1 and KERAS2)
     o["strides"] = d.int(1, 2) if o["dilation_rate"] == 1 else 1
     layer = getattr(L, f"SeparableConv{n}D")
     return sequential(spatial(d, n, 3), layer(4, depth_multiplier=d.int(1, 2), **o))

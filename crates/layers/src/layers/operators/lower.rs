@@ -185,8 +185,10 @@ const OTHERS: &[(&str, Lower)] = &[
 
 /// An option, which Keras 3 keeps in the config, and TensorFlow's functions among the arguments.
 pub(super) fn option(c: &Call<'_, '_>, keys: &[&str]) -> Option<Json> {
+    // The config of a TensorFlow function is the layer's own: its `dtype` is no argument.
+    let is_function = c.config.get("function").is_some();
     keys.iter().find_map(|key| {
-        let own = c.config.get(key).cloned();
+        let own = c.config.get(key).filter(|_| !is_function).cloned();
         own.or_else(|| c.arguments.named(key)?.plain().cloned())
     })
 }
@@ -230,7 +232,11 @@ fn floating(c: &mut Call<'_, '_>, x: Value) -> Lowered<Value> {
 fn lower_unary(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
     let x = first(c)?;
     if let Some(op) = row(EXACT, c.class_name) {
-        return one(c.unary(op, x)?);
+        let y = c.unary(op, x)?;
+        // `zeros_like` and `ones_like` may be asked for another type.
+        let dtype = option(c, &["dtype"]).filter(|_| op.ends_with("Like"));
+        let dtype = dtype.and_then(|name| DType::from_name(name.as_str()?));
+        return one(dtype.map_or(Ok(y), |dtype| c.cast(y, dtype))?);
     }
     let x = floating(c, x)?;
     if let Some(name) = row(ACTIVATIONS, c.class_name) {
@@ -313,6 +319,8 @@ fn lower_binary(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
     let (mut x, mut y) = operands(c, &a, &b)?;
     if op == "RealDiv" {
         (x, y) = (floating(c, x)?, floating(c, y)?);
+    } else if op.starts_with("Logical") {
+        (x, y) = (c.cast(x, DType::Bool)?, c.cast(y, DType::Bool)?);
     }
     one(c.binary(op, x, y)?)
 }
@@ -523,6 +531,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("__operators__.getitem", "GetItem"),
     ("__operators__.ne", "NotEqual"),
     ("cast", "Cast"),
+    ("compat.v1.transpose", "Transpose"),
     ("clip_by_value", "Clip"),
     ("concat", "Concatenate"),
     ("expand_dims", "ExpandDims"),

@@ -27,7 +27,7 @@ const CONV_CELL: LayerDef = LayerDef {
 };
 /// A layer that takes a cell along a sequence.
 const SEQUENCE: LayerDef = LayerDef {
-    lower: Some(|c| scan::lower_recurrent(c, false)),
+    lower: Some(|c| scan::lower_recurrent(c, scan::Within::default())),
     masks: Masks::Own,
     ..LayerDef::SHAPE_KEEPING
 };

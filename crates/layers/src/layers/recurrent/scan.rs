@@ -7,8 +7,17 @@ use super::cells::Cell;
 use crate::lower::convolve::{channels_back, channels_last};
 use crate::lower::{Argument, Call, Lowered, Size, Tensor, Value};
 
-/// Lowers a recurrent layer; `flips` turns its direction round.
-pub(crate) fn lower_recurrent(c: &mut Call<'_, '_>, flips: bool) -> Lowered<Vec<Tensor>> {
+/// What a layer around a recurrent one changes of it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Within {
+    /// Its direction is turned round.
+    flips: bool,
+    /// Masked steps of sequences are zeros, as `Bidirectional` wants them.
+    zeros_masked: bool,
+}
+
+/// Lowers a recurrent layer.
+pub(crate) fn lower_recurrent(c: &mut Call<'_, '_>, within: Within) -> Lowered<Vec<Tensor>> {
     let cell = Cell::of(c)?;
     let mut xs = c.x()?;
     let is_time_major = c.flag("time_major", false);
@@ -42,12 +51,15 @@ pub(crate) fn lower_recurrent(c: &mut Call<'_, '_>, flips: bool) -> Lowered<Vec<
         });
     }
     let start = c.filled(&with_batch(&output_sizes), 0.0, dtype)?;
-    let goes_back = c.flag("go_backwards", false) != flips;
+    let goes_back = c.flag("go_backwards", false) != within.flips;
     let scan = Scan {
         cell,
         goes_back,
         keeps_all: c.flag("return_sequences", false),
-        zeros_masked: c.flag("zero_output_for_mask", false),
+        zeros_masked: match within.zeros_masked {
+            true => c.flag("return_sequences", false),
+            false => c.flag("zero_output_for_mask", false),
+        },
     };
     let (mut output, states) = scan.run(c, projected, mask, start, states)?;
     for (variable, state) in kept.into_iter().zip(&states) {
@@ -379,6 +391,6 @@ fn direction(c: &mut Call<'_, '_>, attribute: &str, states: &[Tensor]) -> Lowere
         c.arguments.args =
             vec![Argument::List(inputs.iter().copied().map(Argument::Tensor).collect())];
         c.inputs = inputs;
-        lower_recurrent(c, flips)
+        lower_recurrent(c, Within { flips, zeros_masked: true })
     })
 }
