@@ -5,6 +5,7 @@ use std::fs;
 
 use bytes::Bytes;
 use tensorferry::engine::{Engine, EngineOptions, TensorSpec};
+use tensorferry_conformance::fixtures;
 use tensorferry_conformance::manifest::{ArrayRef, Call, Case};
 use tensorferry_conformance::npy::{Array, io_of};
 use tensorferry_store::MemoryStore;
@@ -37,7 +38,24 @@ pub fn golden_store(case: &Case) -> Result<MemoryStore, String> {
 /// What loading says.
 pub fn load(case: &Case) -> Result<Engine, String> {
     let store = golden_store(case)?;
-    Engine::load(&store, &EngineOptions::default()).map_err(|problems| problems.to_string())
+    let mut engine =
+        Engine::load(&store, &EngineOptions::default()).map_err(|problems| problems.to_string())?;
+    for (name, content) in assets(case) {
+        engine.set_asset(&name, content);
+    }
+    Ok(engine)
+}
+
+/// The files that the case's SavedModel fills tables from: TensorFlow.js has no place for them.
+fn assets(case: &Case) -> Vec<(String, Vec<u8>)> {
+    let model = case.model.as_deref().unwrap_or_default();
+    let folder = fixtures::root().join("models").join(model).join("saved_model/assets");
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let read = |path: std::path::PathBuf| {
+        let name = path.file_name()?.to_str()?.to_owned();
+        Some((name, fs::read(&path).ok()?))
+    };
+    entries.filter_map(|entry| read(entry.ok()?.path())).collect()
 }
 
 /// The calls that were recorded.

@@ -129,6 +129,22 @@ impl Engine {
         ops
     }
 
+    /// Gives the content of a file that the model fills a table from by its path: the files in the
+    /// folder `assets` of a SavedModel. The name without its folders will do.
+    pub fn set_asset(&mut self, path: &str, content: Vec<u8>) {
+        self.state.resources().set_asset(path, content);
+    }
+
+    /// Random ops without seeds of their own follow from this number, which is 0 unless set.
+    pub fn set_seed(&mut self, seed: u64) {
+        self.state.resources().set_seed(seed);
+    }
+
+    /// What the model printed since this was asked last.
+    pub fn take_messages(&mut self) -> Vec<String> {
+        self.state.resources().take_messages()
+    }
+
     /// Runs the model once. `outputs` are names of outputs, or of any node of a graph; none means
     /// all outputs. They come back in that order, under the names that were asked for.
     ///
