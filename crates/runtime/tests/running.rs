@@ -106,6 +106,30 @@ fn hostile_models_are_errors_that_name_the_node() {
     let endless = WHILE_V2.replace("value=int32<>[100]", "value=int32<>[2147483647]");
     let cases = [
         (endless, "int32 0", "it ran too many steps: a loop does not end"),
+        (
+            WHILE_V1.replace("value=int32<>[100]", "value=int32<>[2147483647]"),
+            "int32 0",
+            "it ran too many steps: a loop does not end",
+        ),
+        // A loop whose merge waits for what only the loop itself would bring.
+        (
+            graph("m = Merge(n, n) n = NextIteration(m) y = AddV2(x, m)"),
+            "1",
+            "the result was never computed",
+        ),
+        (
+            graph("y = PartitionedCall(x) {f=@a, Tin=[float32], Tout=[float32]}")
+                + "function a(v: float32) returns (r: float32 = r) {
+                     v = _Arg() {index=0}
+                     r = PartitionedCall(v) {f=@b, Tin=[float32], Tout=[float32]}
+                   }
+                   function b(v: float32) returns (r: float32 = r) {
+                     v = _Arg() {index=0}
+                     r = StatelessIf(v, v) {Tcond=float32, Tin=[float32], Tout=[float32], then_branch=@a, else_branch=@a}
+                   }",
+            "1",
+            "the function calls itself, through",
+        ),
         (graph("y = Nonsense(x)"), "1", "the op `Nonsense` is not supported; node `y`"),
         (graph("y = Add(x)"), "1", "node `y`: it has 1 inputs, expected 2"),
         (graph("y = Neg(y)"), "1", "node `y`: it depends on itself"),

@@ -439,6 +439,22 @@ fn what_is_too_large_is_refused_before_there_is_memory_for_it() {
         (
             graph(
                 ["float32", "float32"],
+                "t = Const() {dtype=bool, value=bool<>[true]}
+                 z = Const() {dtype=int32, value=int32<>[0]}
+                 enter = Enter(x) {frame_name=\"w\"}
+                 on = Enter(t) {frame_name=\"w\", is_constant=true}
+                 axis = Enter(z) {frame_name=\"w\", is_constant=true}
+                 merge = Merge(enter, next)
+                 switch = Switch(merge, on)
+                 r = ConcatV2(switch:1, switch:1, axis) {N=2}
+                 next = NextIteration(r)
+                 y = Exit(switch)",
+            ),
+            "its outputs take 2097152 bytes, over 1048576; node `r` (`ConcatV2`)",
+        ),
+        (
+            graph(
+                ["float32", "float32"],
                 "n = Const() {dtype=int32, value=int32<>[2000000000]}
                  s = Const() {dtype=int32, value=int32<0>[]}
                  l = TensorListReserve(s, n) {element_dtype=float32}
