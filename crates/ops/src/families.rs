@@ -10,6 +10,8 @@ pub(crate) mod activation;
 pub(crate) mod arithmetic;
 #[path = "ops/basic_math.rs"]
 pub(crate) mod basic_math;
+#[path = "ops/color.rs"]
+pub(crate) mod color;
 #[path = "ops/control.rs"]
 pub(crate) mod control;
 #[path = "ops/control_v1.rs"]
@@ -20,22 +22,34 @@ pub(crate) mod convolution;
 pub(crate) mod creation;
 #[path = "ops/debug.rs"]
 pub(crate) mod debug;
+#[path = "ops/diagonal.rs"]
+pub(crate) mod diagonal;
 #[path = "ops/einsum.rs"]
 pub(crate) mod einsum;
+#[path = "ops/gradient_math.rs"]
+pub(crate) mod gradient_math;
 #[path = "ops/graph.rs"]
 pub(crate) mod graph;
 #[path = "ops/hash_table.rs"]
 pub(crate) mod hash_table;
 #[path = "ops/image.rs"]
 pub(crate) mod image;
+#[path = "ops/linear_algebra.rs"]
+pub(crate) mod linear_algebra;
 #[path = "ops/logical.rs"]
 pub(crate) mod logical;
 #[path = "ops/matrices.rs"]
 pub(crate) mod matrices;
 #[path = "ops/normalization.rs"]
 pub(crate) mod normalization;
+#[path = "ops/older.rs"]
+pub(crate) mod older;
+#[path = "ops/patches.rs"]
+pub(crate) mod patches;
 #[path = "ops/pooling.rs"]
 pub(crate) mod pooling;
+#[path = "ops/quantization.rs"]
+pub(crate) mod quantization;
 #[path = "ops/ragged.rs"]
 pub(crate) mod ragged;
 #[path = "ops/random.rs"]
@@ -50,12 +64,16 @@ pub(crate) mod scatter;
 pub(crate) mod search;
 #[path = "ops/segment.rs"]
 pub(crate) mod segment;
+#[path = "ops/sequence.rs"]
+pub(crate) mod sequence;
 #[path = "ops/slice_join.rs"]
 pub(crate) mod slice_join;
 #[path = "ops/sparse.rs"]
 pub(crate) mod sparse;
 #[path = "ops/sparse_cross.rs"]
 pub(crate) mod sparse_cross;
+#[path = "ops/special_math.rs"]
+pub(crate) mod special_math;
 #[path = "ops/spectral.rs"]
 pub(crate) mod spectral;
 #[path = "ops/string.rs"]
@@ -84,19 +102,26 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family { name: "activation", ops: activation::OPS },
     Family { name: "arithmetic", ops: arithmetic::OPS },
     Family { name: "basic_math", ops: basic_math::OPS },
+    Family { name: "color", ops: color::OPS },
     Family { name: "control", ops: control::OPS },
     Family { name: "control_v1", ops: control_v1::OPS },
     Family { name: "convolution", ops: convolution::OPS },
     Family { name: "creation", ops: creation::OPS },
     Family { name: "debug", ops: debug::OPS },
+    Family { name: "diagonal", ops: diagonal::OPS },
     Family { name: "einsum", ops: einsum::OPS },
+    Family { name: "gradient_math", ops: gradient_math::OPS },
     Family { name: "graph", ops: graph::OPS },
     Family { name: "hash_table", ops: hash_table::OPS },
     Family { name: "image", ops: image::OPS },
+    Family { name: "linear_algebra", ops: linear_algebra::OPS },
     Family { name: "logical", ops: logical::OPS },
     Family { name: "matrices", ops: matrices::OPS },
     Family { name: "normalization", ops: normalization::OPS },
+    Family { name: "older", ops: older::OPS },
+    Family { name: "patches", ops: patches::OPS },
     Family { name: "pooling", ops: pooling::OPS },
+    Family { name: "quantization", ops: quantization::OPS },
     Family { name: "ragged", ops: ragged::OPS },
     Family { name: "random", ops: random::OPS },
     Family { name: "reduction", ops: reduction::OPS },
@@ -104,9 +129,11 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family { name: "scatter", ops: scatter::OPS },
     Family { name: "search", ops: search::OPS },
     Family { name: "segment", ops: segment::OPS },
+    Family { name: "sequence", ops: sequence::OPS },
     Family { name: "slice_join", ops: slice_join::OPS },
     Family { name: "sparse", ops: sparse::OPS },
     Family { name: "sparse_cross", ops: sparse_cross::OPS },
+    Family { name: "special_math", ops: special_math::OPS },
     Family { name: "spectral", ops: spectral::OPS },
     Family { name: "string", ops: string::OPS },
     Family { name: "string_hash", ops: string_hash::OPS },
@@ -125,19 +152,26 @@ pub const EXAMPLES: &[&[Examples]] = &[
     activation::EXAMPLES,
     arithmetic::EXAMPLES,
     basic_math::EXAMPLES,
+    color::EXAMPLES,
     control::EXAMPLES,
     control_v1::EXAMPLES,
     convolution::EXAMPLES,
     creation::EXAMPLES,
     debug::EXAMPLES,
+    diagonal::EXAMPLES,
     einsum::EXAMPLES,
+    gradient_math::EXAMPLES,
     graph::EXAMPLES,
     hash_table::EXAMPLES,
     image::EXAMPLES,
+    linear_algebra::EXAMPLES,
     logical::EXAMPLES,
     matrices::EXAMPLES,
     normalization::EXAMPLES,
+    older::EXAMPLES,
+    patches::EXAMPLES,
     pooling::EXAMPLES,
+    quantization::EXAMPLES,
     ragged::EXAMPLES,
     random::EXAMPLES,
     reduction::EXAMPLES,
@@ -145,9 +179,11 @@ pub const EXAMPLES: &[&[Examples]] = &[
     scatter::EXAMPLES,
     search::EXAMPLES,
     segment::EXAMPLES,
+    sequence::EXAMPLES,
     slice_join::EXAMPLES,
     sparse::EXAMPLES,
     sparse_cross::EXAMPLES,
+    special_math::EXAMPLES,
     spectral::EXAMPLES,
     string::EXAMPLES,
     string_hash::EXAMPLES,

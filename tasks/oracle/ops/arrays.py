@@ -481,12 +481,6 @@ def _(r):
   return dict(input=x, k=ints(r.int(0, shape[-1])), sorted=True)
 
 
-@cases.op("TopK", n=12)
-def _(r):
-  shape = r.shape(r.int(1, 3), 1, 6)
-  return dict(input=r.numbers(r.pick(NUMBERS), shape, -3, 3), k=r.int(0, shape[-1]), sorted=True)
-
-
 @cases.op("NthElement", n=14)
 def _(r):
   shape = r.shape(r.int(1, 3), 1, 6)

@@ -10,7 +10,7 @@ use crate::fast::{chain, unary_follow};
 use crate::wide::{Narrow, Wide, view};
 use crate::{Args, Case, Fact, Fast, Follow, Op, Result, Spec, Tolerance, Value};
 
-register![BiasAddGrad, ClipByValue, ComplexAbs, Imag, LeakyRelu, Prelu, Real];
+register![Angle, BiasAddGrad, ClipByValue, ComplexAbs, Imag, LeakyRelu, LeakyReluGrad, Prelu, Real];
 
 attrs! {
     /// x, and a part of it where it is negative.
@@ -49,6 +49,38 @@ impl Op for LeakyRelu {
             }
             _ => Err(crate::rows::refused(x.dtype())),
         }
+    }
+}
+
+attrs! {
+    /// The gradient of `LeakyRelu`.
+    struct LeakyReluGrad {
+        /// The part that passes where x is negative.
+        alpha: f32 = 0.2,
+    }
+}
+
+impl Op for LeakyReluGrad {
+    const SPEC: Spec = Spec {
+        name: "LeakyReluGrad",
+        inputs: &["gradients: T", "features: T"],
+        outputs: &["backprops: T"],
+        tolerance: Tolerance::Ulps(1),
+        ..Spec::PURE
+    };
+    const CASES: &'static [Case] = &[case("[1, 1], [2, -2]", "alpha=0.5", "[1, 0.5]")];
+
+    fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
+        Ok(vec![x[0].shape.clone()])
+    }
+
+    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+        let (g, x) = (inputs.tensor(0)?, inputs.tensor(1)?);
+        ensure!(g.shape() == x.shape() && x.dtype().is_float(), "the inputs have unlike shapes");
+        let alpha = f64::from(self.alpha);
+        let pairs = inputs.numbers(0)?.into_iter().zip(inputs.numbers(1)?);
+        let all = pairs.map(|(g, x)| if x > 0.0 { g } else { g * alpha }).collect();
+        Ok(vec![f64::narrow(x.dtype(), x.shape(), all).into()])
     }
 }
 
@@ -162,6 +194,9 @@ of_complex! {
 
     /// The imaginary part.
     Imag -> "output: Tout", "complex64[(1, 2)]" => "[2]", |z| z.im;
+
+    /// The angle, from -π to π.
+    Angle -> "output: Tout", "complex64[(0, 1)]" => "[1.5707964]", |z| z.arg();
 
     /// The absolute value.
     ComplexAbs -> "y: Tout", "complex64[(3, 4)]" => "[5]", |z| z.abs();

@@ -7,8 +7,8 @@ use crate::special::{digamma, erf, erfc, lgamma, sigmoid, softplus};
 use crate::{Backward, Result, Tolerance};
 
 register![
-    Abs, Acos, Acosh, Asin, Asinh, Atan, Atanh, Ceil, Cos, Cosh, Digamma, Elu, Erf, Erfc, Exp,
-    Expm1, Floor, Inv, Invert, Lgamma, Log, Log1p, Neg, Reciprocal, Relu, Relu6, Rint, Round,
+    Abs, Acos, Acosh, Asin, Asinh, Atan, Atanh, Ceil, Conj, Cos, Cosh, Digamma, Elu, Erf, Erfc,
+    Exp, Expm1, Floor, Inv, Invert, Lgamma, Log, Log1p, Neg, Reciprocal, Relu, Relu6, Rint, Round,
     Rsqrt, Selu, Sigmoid, Sign, Sin, Sinh, Softplus, Softsign, Sqrt, Square, Tan, Tanh,
 ];
 
@@ -17,11 +17,13 @@ const FUNCTION: Tolerance = Tolerance::Ulps(4);
 /// TensorFlow subtracts 1 from a power, or meets a root of the function, where only the absolute
 /// error stays small.
 const ROOTED: Tolerance = Tolerance::Close { rel: 1e-6, abs: 1e-6 };
+/// The vector form takes something from 1, whose last digit the result keeps.
+const FROM_ONE: Tolerance = Tolerance::Close { rel: 5e-7, abs: 1.2e-7 };
 const EXACT: Tolerance = Tolerance::Exact;
 
 /// e^x − 1 for negative x, x otherwise, scaled: the constants of "Self-Normalizing Neural Networks".
-const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
-const SELU_SCALE_ALPHA: f64 = 1.758_099_340_847_376_6;
+pub(crate) const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+pub(crate) const SELU_SCALE_ALPHA: f64 = 1.758_099_340_847_376_6;
 
 /// Computes in double precision and rounds once, whatever the type of `x`.
 trait Doubled: Sized {
@@ -67,6 +69,11 @@ unary! {
     /// The next integer up.
     Ceil EXACT, ["[1.2, -1.2]" => "[2, -1]"] { real: |x| x.ceil() };
 
+    /// Complex numbers with the other sign of the imaginary part.
+    Conj -> "output: T" EXACT, ["complex64[(1, 2)]" => "complex64[(1, -2)]"] {
+        complex: |z| z.conj(),
+    };
+
     /// The cosine of an angle.
     Cos FUNCTION, ["[0]" => "[1]"] {
         real: |x| x.cos(),
@@ -88,7 +95,7 @@ unary! {
     }, fast Elu;
 
     /// Gauss' error function.
-    Erf FUNCTION, ["[0, 0.5]" => "[0, 0.5204999]"] { real: |x| x.by(erf) }, fast Erf;
+    Erf FROM_ONE, ["[0, 0.5]" => "[0, 0.5204999]"] { real: |x| x.by(erf) }, fast Erf;
 
     /// One minus the error function, precise where that is small.
     Erfc FUNCTION, ["[0, 0.5]" => "[1, 0.47950011]"] { real: |x| x.by(erfc) };
