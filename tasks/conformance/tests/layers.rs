@@ -309,6 +309,30 @@ fn keras_models_compute_what_keras_computes() {
     assert!(n_agreeing >= AGREEING_MIN, "only {n_agreeing} agree:\n{}", differing.join("\n"));
 }
 
+#[test]
+fn unrolled_loops_compute_the_same() {
+    let names = ["lstm_", "gru_", "simplernn_", "bidirectional", "rnn_cells", "conv_lstm"];
+    let mut n = 0;
+    for name in layer_models().iter().filter(|name| names.iter().any(|part| name.contains(part))) {
+        let Some(subject) = single_layers(name).into_iter().next() else { continue };
+        let model = load(&subject.store).expect("it is read").expect("it has layers");
+        let lowered = lower(&model, &LowerOptions { unroll_max: 8 }).expect("it is lowered");
+        // What has no known number of steps stays a loop.
+        if !lowered.functions.is_empty() {
+            continue;
+        }
+        let program = Program::new(&lowered, SIGNATURE, &ALL, Limits::default());
+        let program = program.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut state = State::default();
+        for call in &subject.calls {
+            let outcome = run_call(&subject, &program, &mut state, call);
+            assert_eq!(outcome, Ok(()), "{name}");
+        }
+        n += 1;
+    }
+    assert!(n > 60, "only {n} models have loops that unroll");
+}
+
 fn scoreboard(
     n_agreeing: usize,
     n: usize,
