@@ -5,6 +5,7 @@
 mod bench;
 mod cases;
 mod fuzz;
+mod npm;
 mod oracle;
 mod pack;
 mod run;
@@ -20,6 +21,7 @@ cargo xtask COMMAND
   bench [--rounds N] [--binary FILE]
                                  time conversions against `cp`, into docs/benchmarks.md
   js-cases                       convert the fixtures into target/js-cases for tests-js
+  npm                            make the npm package in target/npm
   oracle-check [--keras2 PY] [--keras3 PY]
                                  load the Keras files that we write in real Keras
   fuzz [--seconds N] [TARGET..]  run the fuzz targets, N seconds each (default 60)
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         "test" => test::all(rest),
         "bench" => bench::all(rest),
         "js-cases" => cases::make().map(drop),
+        "npm" => npm::make().map(|size| println!("{}: {size}", npm::folder().display())),
         "oracle-check" => oracle::check(rest),
         "fuzz" => fuzz::all(rest),
         "pack-fixtures" => pack::from_args(rest),

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::cases;
 use crate::run::{Result, cargo, command, find_program, is_ci, output, root, run, succeeds};
+use crate::{cases, npm};
 
 const WASM: &str = "wasm32-unknown-unknown";
 const BROWSERS: &[&str] =
@@ -18,9 +18,11 @@ struct Outcome {
 
 /// Runs everything and closes with one line per part.
 pub(crate) fn all(args: &[String]) -> Result<()> {
-    let mut outcomes = vec![rust_tests()?, doc_tests()?, wasm()?];
+    let mut outcomes = vec![rust_tests()?, doc_tests()?];
+    let (outcome, has_package) = wasm()?;
+    outcomes.push(outcome);
     let with_browser = !args.iter().any(|arg| arg == "--no-browser");
-    outcomes.extend(javascript(with_browser)?);
+    outcomes.extend(javascript(with_browser, has_package)?);
     println!("\nEvery test passed:");
     for Outcome { what, how } in &outcomes {
         println!("  {what:<24} {how}");
@@ -43,9 +45,9 @@ fn doc_tests() -> Result<Outcome> {
     Ok(Outcome { what: "examples in documents", how: "passed".to_owned() })
 }
 
-/// The core compiles for the browser. Without rustup the target cannot be added; the check is
-/// then left to whoever has it, except on a build server.
-fn wasm() -> Result<Outcome> {
+/// Makes the npm package, and says whether it is there. Without rustup the target cannot be added;
+/// the check is then left to whoever has it, except on a build server.
+fn wasm() -> Result<(Outcome, bool)> {
     let what = "WebAssembly build";
     if !has_wasm_target() {
         let has_rustup = find_program(&["rustup"]).is_some();
@@ -56,11 +58,10 @@ fn wasm() -> Result<Outcome> {
             return Err(format!("the Rust target {WASM} is missing and rustup is too").into());
         } else {
             let how = format!("NOT RUN: the Rust target {WASM} is missing, and rustup is too");
-            return Ok(Outcome { what, how });
+            return Ok((Outcome { what, how }, false));
         }
     }
-    run(&mut cargo(&["check", "--package", "tensorferry", "--target", WASM]))?;
-    Ok(Outcome { what, how: "compiles".to_owned() })
+    Ok((Outcome { what, how: npm::make()? }, true))
 }
 
 fn has_wasm_target() -> bool {
@@ -68,8 +69,8 @@ fn has_wasm_target() -> bool {
         .is_some_and(|folder| Path::new(&folder).is_dir())
 }
 
-/// TensorFlow.js loads what we write, in Node and in Chromium.
-fn javascript(with_browser: bool) -> Result<Vec<Outcome>> {
+/// TensorFlow.js loads what we write and our package runs it, in Node and in Chromium.
+fn javascript(with_browser: bool, has_package: bool) -> Result<Vec<Outcome>> {
     if find_program(&["npm"]).is_none() || find_program(&["node"]).is_none() {
         if is_ci() {
             return Err("Node and npm are missing".into());
@@ -82,6 +83,13 @@ fn javascript(with_browser: bool) -> Result<Vec<Outcome>> {
     run(&mut node_test("node.test.mjs"))?;
     let how = format!("passed ({n_cases} models)");
     let mut outcomes = vec![Outcome { what: "TensorFlow.js in Node", how: how.clone() }];
+    if has_package {
+        let n_cases = cases::make_engine()?;
+        run(&mut node_test("npm.test.mjs"))?;
+        run(&mut node_test("engine.test.mjs"))?;
+        let how = format!("passed ({n_cases} models)");
+        outcomes.push(Outcome { what: "npm package in Node", how });
+    }
     if !with_browser {
         return Ok(outcomes);
     }
@@ -89,6 +97,11 @@ fn javascript(with_browser: bool) -> Result<Vec<Outcome>> {
     if has_browser() {
         run(&mut node_test("browser.test.mjs"))?;
         outcomes.push(Outcome { what, how });
+        if has_package {
+            run(&mut node_test("engine.browser.test.mjs"))?;
+            let how = "passed".to_owned();
+            outcomes.push(Outcome { what: "npm package in Chromium", how });
+        }
     } else if is_ci() {
         return Err("Chromium is missing and could not be installed".into());
     } else {
@@ -100,7 +113,10 @@ fn javascript(with_browser: bool) -> Result<Vec<Outcome>> {
 
 fn node_test(file: &str) -> Command {
     let mut node = command("node", &["--test", "--test-reporter=dot", file]);
-    node.current_dir(root().join("tests-js")).env("TENSORFERRY_JS_CASES", cases::folder());
+    node.current_dir(root().join("tests-js"))
+        .env("TENSORFERRY_JS_CASES", cases::folder())
+        .env("TENSORFERRY_ENGINE_CASES", cases::engine_folder())
+        .env("TENSORFERRY_NPM", npm::folder());
     node
 }
 

@@ -179,6 +179,7 @@ fn as_json(engine: &Engine, args: &BenchArgs, measured: &Measured) -> Value {
     let runs: Vec<f64> = measured.runs.iter().map(|run| milliseconds(*run)).collect();
     json!({
         "model": engine.kind(),
+        "threads": args.of.threads,
         "warmup": args.warmup,
         "load_ms": milliseconds(measured.load),
         "first_ms": milliseconds(measured.first),

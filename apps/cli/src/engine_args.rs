@@ -16,6 +16,9 @@ pub(crate) struct ModelArgs {
     /// The signature to run [default: the only one, or serving_default]
     #[arg(long, value_name = "NAME")]
     pub(crate) signature_name: Option<String>,
+    /// How many threads compute; the result is the same with any number
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) threads: usize,
     /// The most nodes that one run executes: what stops a loop that never ends
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub(crate) max_steps: Option<u64>,

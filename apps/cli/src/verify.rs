@@ -18,7 +18,8 @@ pub(crate) fn run(args: &VerifyArgs) -> Outcome {
         errors::enter("loading the converted model");
         let store = convert::open(&args.converted)?;
         // The format and the signature that were named are the source's.
-        let options = EngineOptions { steps: run::options(&args.of).steps, ..Default::default() };
+        let EngineOptions { steps, threads, .. } = run::options(&args.of);
+        let options = EngineOptions { steps, threads, ..EngineOptions::default() };
         Engine::load(store.as_ref(), &options)?
     };
     errors::enter("comparing");

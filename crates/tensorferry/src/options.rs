@@ -40,6 +40,22 @@ pub enum OutputFormat {
 }
 
 impl InputFormat {
+    const ALL: [Self; 8] = [
+        Self::Keras,
+        Self::KerasKeras,
+        Self::KerasSavedModel,
+        Self::TfSavedModel,
+        Self::TfFrozenModel,
+        Self::TfHub,
+        Self::TfjsLayersModel,
+        Self::TfjsGraphModel,
+    ];
+
+    /// The format that `--input_format` calls so.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
     /// The name that `--input_format` has for it.
     pub fn name(self) -> &'static str {
         match self {
@@ -56,6 +72,19 @@ impl InputFormat {
 }
 
 impl OutputFormat {
+    const ALL: [Self; 5] = [
+        Self::TfjsLayersModel,
+        Self::TfjsGraphModel,
+        Self::Keras,
+        Self::KerasKeras,
+        Self::KerasSavedModel,
+    ];
+
+    /// The format that `--output_format` calls so.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
     /// The name that `--output_format` has for it.
     pub fn name(self) -> &'static str {
         match self {

@@ -4,6 +4,9 @@ use std::io::Cursor;
 
 use png::{ColorType, Transformations};
 use tensorferry_diagnostics::{Kind, Problem};
+use tensorferry_ir::parse_model;
+use tensorferry_ops::ALL;
+use tensorferry_runtime::{Limits, Program, State};
 use tensorferry_tensor::{DType, DenseTensor};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
@@ -54,7 +57,7 @@ pub fn read_picture(
     let size = size.unwrap_or(own);
     let mut values = picture.channels(n_channels);
     if size != own {
-        values = resize(&values, own, size, n_channels);
+        values = resize(values, own, size, n_channels)?;
     }
     let mean = per_channel("mean", &options.mean, n_channels, 0.0)?;
     let scale = per_channel("scale", &options.scale, n_channels, 1.0)?;
@@ -183,36 +186,26 @@ fn luma([r, g, b, _]: [u8; 4]) -> f32 {
     (0.2989 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b)).round()
 }
 
-/// Bilinear between the centers of pixels, as `tf.image.resize` does.
-fn resize(values: &[f32], from: Size, to: Size, n_channels: usize) -> Vec<f32> {
-    let (rows, columns) = (places(from.0, to.0), places(from.1, to.1));
-    let mut out = Vec::with_capacity(to.0 * to.1 * n_channels);
-    for (top, bottom, down) in &rows {
-        for (left, right, along) in &columns {
-            for channel in 0..n_channels {
-                let at = |row: usize, column: usize| {
-                    values[(row * from.1 + column) * n_channels + channel]
-                };
-                let upper = at(*top, *left) + (at(*top, *right) - at(*top, *left)) * along;
-                let lower = at(*bottom, *left) + (at(*bottom, *right) - at(*bottom, *left)) * along;
-                out.push(upper + (lower - upper) * down);
-            }
-        }
-    }
-    out
-}
-
-/// For each place of `to`: its two neighbours in `from`, and how far it is from the first.
-fn places(from: usize, to: usize) -> Vec<(usize, usize, f32)> {
-    let scale = from as f32 / to as f32;
-    (0..to)
-        .map(|i| {
-            let at = (i as f32 + 0.5) * scale - 0.5;
-            let low = at.floor().max(0.0) as usize;
-            let low = low.min(from - 1);
-            (low, (low + 1).min(from - 1), (at - low as f32).max(0.0))
-        })
-        .collect()
+/// By the engine's own op, so that a picture is what TensorFlow would make of it.
+fn resize(values: Vec<f32>, from: Size, to: Size, n_channels: usize) -> Result<Vec<f32>, Problem> {
+    let bug = |e: &dyn std::fmt::Display| Problem::new(Kind::Bug, format!("resizing: {e}"));
+    let text = format!(
+        "signature f {{ input x = x float32 <?, ?, ?, ?> output y = y float32 <?, ?, ?, ?> }}
+        graph {{
+          x = Placeholder() {{dtype=float32}}
+          size = Const() {{dtype=int32, value=int32<2>[{}, {}]}}
+          y = ResizeBilinear(x, size) {{T=float32, half_pixel_centers=true}}
+        }}",
+        to.0, to.1
+    );
+    let model = parse_model(&text).map_err(|e| bug(&e))?;
+    let program = Program::new(&model, "f", &ALL, Limits::default()).map_err(|e| bug(&e))?;
+    let picture = DenseTensor::new(&[1, from.0, from.1, n_channels], values);
+    let inputs = [("x".to_owned(), picture)].into_iter().collect();
+    let outputs = program.run(&mut State::default(), &inputs).map_err(|e| bug(&e))?;
+    let resized = outputs.into_iter().next().and_then(|value| value.tensor().cloned());
+    let resized = resized.and_then(|tensor| tensor.into_vec().ok());
+    resized.ok_or_else(|| bug(&"no floats came out"))
 }
 
 fn per_channel(what: &str, given: &[f32], n: usize, default: f32) -> Result<Vec<f32>, Problem> {

@@ -12,6 +12,7 @@ use tensorferry_store::MemoryStore;
 use tensorferry_tensor::{DType, DenseTensor};
 
 /// What goes in and what TensorFlow made of it, under the engine's names.
+#[derive(Clone)]
 pub struct EngineCall {
     /// One tensor for each input.
     pub inputs: Vec<(String, DenseTensor)>,
@@ -99,7 +100,11 @@ fn engine_call(call: &Call, engine: &Engine, arrays: &BTreeMap<String, Array>) -
     EngineCall { inputs: inputs.collect(), outputs: outputs.collect() }
 }
 
-fn tensor(array: &ArrayRef, arrays: &BTreeMap<String, Array>) -> DenseTensor {
+/// A recorded array.
+///
+/// # Panics
+/// When the fixtures are not what the manifest says.
+pub fn tensor(array: &ArrayRef, arrays: &BTreeMap<String, Array>) -> DenseTensor {
     let dtype = DType::from_name(&array.dtype).expect("a dtype of TensorFlow");
     match (&array.key, &array.values) {
         (Some(key), _) => {

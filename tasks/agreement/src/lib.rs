@@ -5,6 +5,7 @@
 //! `tasks/oracle` then load in TensorFlow.js and in Keras.
 
 pub mod engine;
+pub mod engine_layers;
 pub mod graphs;
 pub mod keras_files;
 pub mod recorded;

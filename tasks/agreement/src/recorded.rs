@@ -89,7 +89,8 @@ fn reference_difference(case: &Case, calls: &[Call], io: &BTreeMap<String, Array
     Some(max)
 }
 
-fn base64(bytes: &[u8]) -> String {
+/// The bytes as base64.
+pub fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for three in bytes.chunks(3) {

@@ -101,7 +101,8 @@ fn scoreboard(
     let n_ops: usize = ALL.ops().map(|def| 1 + def.spec.aliases.len()).sum();
     let mut text = format!(
         "# Ops\n\nWritten by `tasks/conformance/tests/engine.rs`; run it with `BLESS=1`.\n\n\
-         {n_ops} names of ops are defined. {n_agreeing} of {} graphs that TensorFlow ran agree.\n\n\
+         {n_ops} names of ops are defined. {n_agreeing} of {} graphs that TensorFlow ran agree;\n\
+         `tests-js/engine.test.mjs` runs the same ones in WebAssembly, and all must agree there too.\n\n\
          *infer* and *eval*: every op here has both. *cases*: on how many recorded inputs the op gives\n\
          what TensorFlow's kernel gives (`tasks/conformance/tests/ops.rs`). *graphs*: in how many agreeing\n\
          graphs it is.\n",

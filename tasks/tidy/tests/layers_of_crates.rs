@@ -83,6 +83,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Faces and what only they use.
     ("tensorferry-disk", &["diagnostics", "store"]),
     ("tensorferry-cli", &["", "diagnostics", "disk", "store", "tensor"]),
+    ("tensorferry-npm", &["", "diagnostics", "store", "tensor"]),
     // Our own tools. The library of `conformance` has none of ours, so that anyone may use it.
     ("tensorferry-conformance", &[]),
     ("tensorferry-agreement", &["", "conformance", "diagnostics", "layers", "store", "tensor"]),

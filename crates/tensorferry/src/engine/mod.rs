@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use tensorferry_diagnostics::{Kind, Problem, Problems};
 use tensorferry_ir::{Edge, Model, NodeId, Signature, SignatureTensor};
 use tensorferry_ops::{ALL, Error};
-use tensorferry_runtime::{Limits, Program, State};
+use tensorferry_runtime::{Limits, Program, RunOptions, State};
 use tensorferry_store::Store;
 use tensorferry_tensor::DenseTensor;
 
@@ -34,11 +34,13 @@ pub struct EngineOptions {
     pub signature: Option<String>,
     /// The most nodes that one run executes, those in loops as often as they run.
     pub steps: u64,
+    /// Number of threads; in WebAssembly there is one. Results do not depend on it.
+    pub threads: usize,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { input_format: None, signature: None, steps: Limits::default().steps }
+        Self { input_format: None, signature: None, steps: Limits::default().steps, threads: 1 }
     }
 }
 
@@ -92,7 +94,7 @@ impl Engine {
             signature,
             limits,
             plans: Vec::new(),
-            state: State::default(),
+            state: State::new(RunOptions { threads: options.threads }),
         };
         engine.plan(engine.signature.clone())?;
         Ok(engine)

@@ -1,0 +1,52 @@
+// The entry for Node: paths are read from the disk.
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import {fileURLToPath} from 'node:url';
+import init from './tensorferry.js';
+import {makeApi, Model} from './api.js';
+import {shardsOf} from './files.js';
+
+/** A folder with more is no model. */
+const FILES_MAX = 10_000;
+
+let loading;
+
+/** Loads the WebAssembly module; the other functions do so themselves. Give bytes to load it from elsewhere. */
+export function ready(module) {
+  loading ??= (async () => {
+    const bytes = module ?? await fs.readFile(new URL('./tensorferry_bg.wasm', import.meta.url));
+    await init({module_or_path: bytes});
+  })();
+  return loading;
+}
+
+async function fromPath(source) {
+  const file = source instanceof URL ? fileURLToPath(source) : source;
+  if ((await fs.stat(file)).isDirectory()) return {label: file, files: await folder(file)};
+  const main = path.basename(file);
+  const bytes = await fs.readFile(file);
+  if (!main.endsWith('.json')) return {label: file, main, files: [[main, bytes]]};
+  const names = shardsOf(bytes.toString());
+  for (const name of names) {
+    if (path.isAbsolute(name) || name.split(/[/\\]/).includes('..')) {
+      throw new Error(`${file}: the shard ${name} is not in the model's folder`);
+    }
+  }
+  const read = async name => [name, await fs.readFile(path.join(path.dirname(file), name))];
+  const assets = await read('assets.zip').catch(() => undefined);
+  const shards = await Promise.all(names.map(read));
+  return {label: file, main, files: [[main, bytes], ...shards, ...assets ? [assets] : []]};
+}
+
+async function folder(root) {
+  const entries = await fs.readdir(root, {recursive: true, withFileTypes: true});
+  const files = entries.filter(entry => entry.isFile());
+  if (files.length > FILES_MAX) throw new Error(`${root}: the folder holds over ${FILES_MAX} files`);
+  return Promise.all(files.map(async entry => {
+    const file = path.join(entry.parentPath ?? entry.path, entry.name);
+    return [path.relative(root, file).split(path.sep).join('/'), await fs.readFile(file)];
+  }));
+}
+
+export const {loadGraphModel, loadLayersModel, convert} = makeApi({ready, fromPath});
+export {Model};

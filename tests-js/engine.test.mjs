@@ -1,0 +1,21 @@
+// Every recorded graph and Keras model that our engine runs natively, in WebAssembly: TensorFlow's and Keras' numbers.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import {test} from 'node:test';
+import {pathToFileURL} from 'node:url';
+import {index, packageFolder} from './engine-cases.mjs';
+import {check} from './engine-check.mjs';
+
+const {loadGraphModel, loadLayersModel} = await import(pathToFileURL(path.join(packageFolder, 'node.js')));
+
+for (const entry of index()) {
+  test(`${entry.id} (${entry.kind})`, async () => {
+    const load = entry.kind === 'graph' ? loadGraphModel : loadLayersModel;
+    const model = await load(entry.path);
+    try {
+      assert.equal(await check(model, entry), null);
+    } finally {
+      model.dispose();
+    }
+  });
+}
