@@ -53,7 +53,7 @@ async function loadAndPredict(tf, entry, load) {
 async function predict(tf, entry, model, call) {
   if (entry.kind === 'graph') {
     const feed = {};
-    for (const input of call.inputs) feed[graphInput(model, input.name)] = tensor(tf, input);
+    for (const [i, input] of call.inputs.entries()) feed[graphInput(model, call, i)] = tensor(tf, input);
     return [await model.executeAsync(feed, graphOutputs(model, call.outputs.map(output => output.name)))].flat();
   }
   const inputs = inModelOrder(call.inputs, model.inputNames)
@@ -71,9 +71,16 @@ function inModelOrder(inputs, names) {
   return [...inputs].sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
 }
 
-function graphInput(model, name) {
-  const declared = model.modelSignature?.inputs?.[name]?.name;
-  return (declared ?? (model.inputs.length === 1 ? model.inputs[0].name : name)).replace(/:0$/, '');
+/**
+ * The graph's input for input `i` of a call: by name, or by place where Keras calls its tensors otherwise than its layers.
+ */
+function graphInput(model, call, i) {
+  const {name} = call.inputs[i];
+  const declared = model.modelSignature?.inputs ?? {};
+  const own = Object.values(declared).filter(input => input.resourceId === undefined);
+  const byPlace = own.length === call.inputs.length && call.inputs.every(input => !declared[input.name]) ? own[i].name : null;
+  const found = declared[name]?.name ?? byPlace ?? (model.inputs.length === 1 ? model.inputs[0].name : name);
+  return found.replace(/:0$/, '');
 }
 
 /**
@@ -82,7 +89,9 @@ function graphInput(model, name) {
  */
 function graphOutputs(model, keys) {
   const declared = model.modelSignature?.outputs ?? {};
-  if (keys.every(key => declared[key])) return keys.map(key => declared[key].name);
+  const areNames = new Set(keys).size === keys.length;
+  if (areNames && keys.every(key => declared[key])) return keys.map(key => declared[key].name);
+  if (!areNames && Object.keys(declared).length === keys.length) return Object.values(declared).map(output => output.name);
   if (model.outputs.length === 1) return [model.outputs[0].name];
   const number = name => Number(/^Identity_?(\d*)/.exec(name)?.[1] || 0);
   const tensors = model.outputs.map(output => output.name).sort((a, b) => number(a) - number(b));

@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 
 mod check_ops;
+mod correct_tfjs;
 mod drop_control;
 mod each_graph;
 mod editor;

@@ -44,34 +44,38 @@ pub(crate) fn lower_ops(editor: &mut Editor<'_>) {
 }
 
 /// Nodes that are put before the last one, named after it.
-struct Chain<'e, 'g> {
+pub(crate) struct Chain<'e, 'g> {
     editor: &'e mut Editor<'g>,
     id: NodeId,
     name: String,
 }
 
 impl<'e, 'g> Chain<'e, 'g> {
-    fn new(editor: &'e mut Editor<'g>, id: NodeId) -> Self {
+    /// Nodes for the node `id`.
+    pub(crate) fn new(editor: &'e mut Editor<'g>, id: NodeId) -> Self {
         let name = editor.node(id).name.clone();
         Self { editor, id, name }
     }
 
-    fn typed(ty: Type) -> Attrs {
+    /// The attribute `T`.
+    pub(crate) fn typed(ty: Type) -> Attrs {
         [("T".to_owned(), Attr::Type(ty))].into()
     }
 
-    fn push(&mut self, op: &str, inputs: &[Edge], attrs: Attrs) -> Edge {
+    /// Another node.
+    pub(crate) fn push(&mut self, op: &str, inputs: &[Edge], attrs: Attrs) -> Edge {
         let name = format!("{}/{}", self.name, op.to_ascii_lowercase());
         self.editor.push(&name, op, inputs, attrs).into()
     }
 
-    fn constant(&mut self, what: &str, value: DenseTensor) -> Edge {
+    /// A constant.
+    pub(crate) fn constant(&mut self, what: &str, value: DenseTensor) -> Edge {
         let name = format!("{}/{what}", self.name);
         self.editor.push_constant(&name, value)
     }
 
     /// A number of a type, without dims.
-    fn number(&mut self, what: &str, ty: Type, value: f64) -> Option<Edge> {
+    pub(crate) fn number(&mut self, what: &str, ty: Type, value: f64) -> Option<Edge> {
         let bytes = match ty.dtype()? {
             DType::Float32 => DenseTensor::scalar(value as f32),
             DType::Float64 => DenseTensor::scalar(value),
@@ -82,11 +86,13 @@ impl<'e, 'g> Chain<'e, 'g> {
         Some(self.constant(what, bytes))
     }
 
-    fn ints(&mut self, what: &str, values: Vec<i32>) -> Edge {
+    /// A list of whole numbers.
+    pub(crate) fn ints(&mut self, what: &str, values: Vec<i32>) -> Edge {
         self.constant(what, DenseTensor::vector(values))
     }
 
-    fn finish(self, op: &str, inputs: &[Edge], attrs: Attrs) -> Option<()> {
+    /// What the node itself becomes.
+    pub(crate) fn finish(self, op: &str, inputs: &[Edge], attrs: Attrs) -> Option<()> {
         self.editor.set(self.id, op, inputs, attrs);
         Some(())
     }

@@ -5,6 +5,7 @@ use tensorferry_ir::{Model, verify};
 use tensorferry_ops::Registry;
 
 use crate::check_ops::check_ops;
+use crate::correct_tfjs::correct_tfjs;
 use crate::drop_control::drop_control;
 use crate::each_graph::each_graph;
 use crate::editor::Editor;
@@ -90,6 +91,9 @@ pub fn optimize(
     // Then what needs no pattern: everything after it sees constants and fewer nodes.
     each(&mut |editor| fold_constants(editor, ops));
     each(&mut simplify);
+    // Behind it: to TensorFlow a reshape that it makes changes nothing.
+    each(&mut correct_tfjs);
+    each(&mut |editor| fold_constants(editor, ops));
     // Before products are looked for: it makes some.
     each(&mut fold_batch_norm);
     // Before sums are folded: its sum has a form of its own.
@@ -129,13 +133,11 @@ fn check(model: &Model, ops: &Registry) -> Result<(), Problems> {
 fn clean_initializer(model: &mut Model, ops: &Registry) {
     let graph = &model.initializer;
     let is_table = |op: &str| op.starts_with("HashTable") || op.starts_with("MutableHashTable");
-    let tables: Vec<&str> = model
-        .graph
-        .nodes()
-        .iter()
-        .filter(|node| is_table(&node.op))
-        .map(|node| node.name.as_str())
-        .collect();
+    // The main graph finds a table by its node's name, or is given the handle.
+    let given = model.initializer_outputs.iter().map(|output| graph.node(output.edge.node));
+    let own = model.graph.nodes().iter();
+    let tables: Vec<&str> =
+        own.chain(given).filter(|node| is_table(&node.op)).map(|node| node.name.as_str()).collect();
     let fills = |id: &tensorferry_ir::NodeId| {
         let node = graph.node(*id);
         let table = node.inputs.first().map(|edge| graph.node(edge.node));

@@ -174,6 +174,22 @@ const CASES: &[Case] = &[
         left: &["AddV2", "ScatterNd", "ScatterNd"],
     },
     Case {
+        name: "a band of a matrix, and rows that a list of truths chooses",
+        x: &[3, 3],
+        nodes: "l = Const() {dtype=int32, value=int32<>[1]} u = Const() {dtype=int32, value=int32<>[0]} \
+                b = MatrixBandPart(x, l, u) n = Neg(x) c = Const() {dtype=bool, value=bool[true, false, true]} \
+                y = Select(c, b, n)",
+        left: &["Neg", "SelectV2", "SelectV2"],
+    },
+    Case {
+        name: "an ellipsis, and stacks of other shapes",
+        x: &[2, 3, 2, 2],
+        nodes: "e = Einsum(x) {equation=\"...ij->...ji\", N=1} \
+                f = Const() {dtype=float32, value=float32<2,1,2,2>[1, 2, 3, 4, 5, 6, 7, 8]} \
+                y = BatchMatMulV2(e, f)",
+        left: &["BatchMatMulV2", "Einsum"],
+    },
+    Case {
         name: "assertions, which nobody waits for",
         x: &[2, 3],
         nodes: "z = Const() {dtype=float32, value=float32<>[0]} g = Greater(x, z) \
