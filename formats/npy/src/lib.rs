@@ -2,7 +2,7 @@
 //!
 //! [`read`] takes the bytes of a file, borrows what is stored as we need it and turns the rest:
 //! an [`Array`] is always little-endian and row-major. Pickled objects are refused, never loaded.
-//! [`write`] makes what `numpy.load` reads. The format is NumPy's `numpy/lib/format.py`.
+//! [`write()`] makes what `numpy.load` reads. The format is NumPy's `numpy/lib/format.py`.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
