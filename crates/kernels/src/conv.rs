@@ -87,6 +87,12 @@ impl Image {
         let (first_line, end_line) = self.lines(start[0]);
         let (left, right) = self.columns(start[1]);
         let line_len = self.window[1] * c;
+        let is_whole = self.dilation[1] == 1 && [left, right] == [0, self.window[1]];
+        if is_whole && [first_line, end_line] == [0, self.window[0]] {
+            let y = start[0] - self.before[0];
+            let at = ((image * self.height + y) * self.width + start[1] - self.before[1]) * c;
+            return copy_lines(out, line_len, &x[at..], self.dilation[0] * self.width * c);
+        }
         out[..first_line * line_len].fill(0.0);
         out[end_line * line_len..].fill(0.0);
         for line in first_line..end_line {
@@ -105,6 +111,29 @@ impl Image {
             }
             for (i, to) in out[left * c..right * c].chunks_exact_mut(c).enumerate() {
                 to.copy_from_slice(&pixels[(at + i * self.dilation[1]) * c..][..c]);
+            }
+        }
+    }
+}
+
+/// Copies lines of `len` numbers, `step` apart. Lines of the first layers of models, which have few
+/// channels, are too short to call a function for each.
+fn copy_lines(out: &mut [f32], len: usize, x: &[f32], step: usize) {
+    fn fixed<const LEN: usize>(out: &mut [f32], x: &[f32], step: usize) {
+        let lines = x.chunks(step.max(1));
+        for (out, line) in out.as_chunks_mut::<LEN>().0.iter_mut().zip(lines) {
+            let from = line.first_chunk::<LEN>();
+            *out = *from.expect("a window that lies on the image whole ends inside its line");
+        }
+    }
+    match len {
+        9 => fixed::<9>(out, x, step),
+        12 => fixed::<12>(out, x, step),
+        15 => fixed::<15>(out, x, step),
+        21 => fixed::<21>(out, x, step),
+        _ => {
+            for (out, line) in out.chunks_exact_mut(len).zip(x.chunks(step.max(1))) {
+                out.copy_from_slice(&line[..len]);
             }
         }
     }

@@ -59,9 +59,7 @@ impl Unary {
             Self::Elu => Elu { scale: 1.0, alpha: 1.0 }.map_mut(xs),
             Self::Erf => rten_vecmath::Erf {}.map_mut(xs),
             Self::Exp => rten_vecmath::Exp {}.map_mut(xs),
-            Self::Leaky(alpha) => {
-                each(xs, |x| if x < 0.0 { x * alpha } else { x });
-            }
+            Self::Leaky(alpha) => rten_vecmath::LeakyRelu { alpha }.map_mut(xs),
             Self::Neg => each(xs, |x| -x),
             Self::Reciprocal => each(xs, |x| 1.0 / x),
             Self::Relu => Clamp { low: 0.0, high: f32::INFINITY }.map_mut(xs),

@@ -3,7 +3,7 @@
 use tensorferry_ir::{Attrs, Shape};
 use tensorferry_tensor::DenseTensor;
 
-use crate::{Args, AttrSpec, Attributes, Backward, Context, Error, Fact, Fast, Follow};
+use crate::{Args, AttrSpec, Attributes, Backward, Border, Context, Error, Fact, Fast, Follow};
 use crate::{InferContext, Result, Spec, Value, Way};
 
 /// Builds the nodes that compute the gradient of each input; `None` for inputs that have none.
@@ -54,6 +54,12 @@ pub trait Op: Attributes + Clone + Send + Sync + 'static {
 
     /// Elements of outputs that follow from facts alone, where not all are known.
     fn known_elements(&self, inputs: &[Fact]) -> Option<Vec<Vec<Option<i64>>>> {
+        let _ = inputs;
+        None
+    }
+
+    /// The zeros that it puts around images, when that is all it does to its first input.
+    fn border(&self, inputs: &[Fact]) -> Option<Border> {
         let _ = inputs;
         None
     }
@@ -113,6 +119,8 @@ pub trait DynOp: Send + Sync {
     fn prepare(&self, start: usize, inputs: &[Fact]) -> Option<(usize, &'static str, Way)>;
     /// See [`Op::follow`].
     fn follow(&self, inputs: &[Fact], through: usize) -> Option<Follow>;
+    /// See [`Op::border`].
+    fn border(&self, inputs: &[Fact]) -> Option<Border>;
     /// See [`Op::GRAD`]; `None` when there is none.
     fn grad(
         &self,
@@ -146,6 +154,10 @@ impl<O: Op> DynOp for O {
 
     fn follow(&self, inputs: &[Fact], through: usize) -> Option<Follow> {
         Op::follow(self, inputs, through)
+    }
+
+    fn border(&self, inputs: &[Fact]) -> Option<Border> {
+        Op::border(self, inputs)
     }
 
     fn grad(

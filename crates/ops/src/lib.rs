@@ -57,7 +57,7 @@ pub use registry::{ALL, Family, Instance, Registry};
 pub use resources::{Item, Key, Resource, Resources, Stack, Table, TensorArray, Variable};
 pub use spec::{Algebra, Arg, Count, Effect, Flow, Spec, Tolerance};
 pub use value::{TensorList, Value, Variant};
-pub use way::{Fast, Follow, Kernel, Way};
+pub use way::{Border, Fast, Follow, Kernel, Way};
 
 /// The most elements that an op makes of small inputs: a model of a kilobyte may ask for a tensor
 /// that fills every memory.

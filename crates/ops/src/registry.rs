@@ -5,7 +5,9 @@ use std::fmt;
 use tensorferry_ir::{Attrs, Node, OpTable, Outputs, Type};
 
 use crate::spec::Binding;
-use crate::{Context, DynOp, Error, Fact, Flow, Follow, InferContext, OpDef, Result, Value, Way};
+use crate::{
+    Border, Context, DynOp, Error, Fact, Flow, Follow, InferContext, OpDef, Result, Value, Way,
+};
 
 /// The ops of one file.
 #[derive(Debug, Clone, Copy)]
@@ -166,6 +168,11 @@ impl Instance {
     /// The op as a step after whatever gives input `through`.
     pub fn follow(&self, inputs: &[Fact], through: usize) -> Option<Follow> {
         self.op.follow(inputs, through)
+    }
+
+    /// The zeros that the op puts around images, when that is all it does.
+    pub fn border(&self, inputs: &[Fact]) -> Option<Border> {
+        self.op.border(inputs)
     }
 
     pub(crate) fn op(&self) -> &dyn DynOp {

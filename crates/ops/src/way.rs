@@ -59,6 +59,35 @@ pub trait Kernel: Send + Sync + fmt::Debug {
         let _ = post;
         false
     }
+
+    /// Takes over zeros that are put around the images of its first input; false when it cannot.
+    fn widen(&mut self, border: &Border) -> bool {
+        let _ = border;
+        false
+    }
+}
+
+/// Zeros around images of `[n, height, width, channels]`: rows, then columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Border {
+    /// Above and to the left.
+    pub before: [usize; 2],
+    /// Below and to the right.
+    pub after: [usize; 2],
+}
+
+impl Border {
+    /// Of the paddings of a tensor, when they are known and only around images.
+    pub(crate) fn of(paddings: &Fact) -> Option<Self> {
+        let all: Vec<usize> =
+            paddings.ints()?.into_iter().map(|n| usize::try_from(n).ok()).collect::<Option<_>>()?;
+        match all[..] {
+            [0, 0, top, bottom, left, right, 0, 0] => {
+                Some(Self { before: [top, left], after: [bottom, right] })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// An op as a step after whatever gives one of its inputs.

@@ -30,6 +30,7 @@ pub(crate) fn choose(drafts: Vec<Draft>, facts: &Facts, results: &[Edge]) -> Vec
         let Some(mut draft) = drafts[i].take() else { continue };
         if draft.way.is_none() {
             prepare(&mut draft, facts, &uses);
+            take_border(&mut draft, &mut drafts, facts, &uses);
         }
         // What takes over others runs where the last of them would: all their inputs are there.
         let mut at = i;
@@ -57,6 +58,18 @@ fn prepare(draft: &mut Draft, facts: &Facts, uses: &Uses) {
     draft.inputs = way.inputs.iter().map(|i| draft.inputs[*i]).collect();
     draft.outputs.truncate(way.n_outputs);
     draft.way = Some(way.kernel);
+}
+
+/// Takes over zeros that are put around the images only for this draft.
+fn take_border(draft: &mut Draft, drafts: &mut [Option<Draft>], facts: &Facts, uses: &Uses) {
+    let (Some(kernel), Some(input)) = (&mut draft.way, draft.inputs.first_mut()) else { return };
+    let Some(maker) = uses.only_maker(input) else { return };
+    let Some(pad) = drafts[maker].as_ref().filter(|pad| pad.way.is_none()) else { return };
+    let border = facts_of(pad, facts).and_then(|facts| pad.instance.border(&facts));
+    if border.is_some_and(|border| kernel.widen(&border)) {
+        *input = pad.inputs[0];
+        drafts[maker] = None;
+    }
 }
 
 /// A draft that could be taken over: which input it follows through, and its operand.
@@ -103,16 +116,18 @@ struct Uses {
     n: HashMap<Edge, usize>,
     /// The last draft that reads it, by its number.
     reader: HashMap<Edge, usize>,
+    maker: HashMap<Edge, usize>,
 }
 
 impl Uses {
     fn new(drafts: &[Draft], results: &[Edge]) -> Self {
-        let mut uses = Self { n: HashMap::new(), reader: HashMap::new() };
+        let mut uses = Self { n: HashMap::new(), reader: HashMap::new(), maker: HashMap::new() };
         for (i, draft) in drafts.iter().enumerate() {
             for edge in &draft.inputs {
                 *uses.n.entry(*edge).or_default() += 1;
                 uses.reader.insert(*edge, i);
             }
+            uses.maker.extend(draft.outputs.iter().map(|edge| (*edge, i)));
         }
         results.iter().for_each(|edge| *uses.n.entry(*edge).or_default() += 2);
         uses
@@ -120,6 +135,11 @@ impl Uses {
 
     fn n(&self, edge: &Edge) -> usize {
         self.n.get(edge).copied().unwrap_or(0)
+    }
+
+    /// Who makes it, when one reads it.
+    fn only_maker(&self, edge: &Edge) -> Option<usize> {
+        self.maker.get(edge).copied().filter(|_| self.n(edge) == 1)
     }
 
     fn only_reader(&self, edge: &Edge) -> Option<usize> {

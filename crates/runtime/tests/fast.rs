@@ -24,7 +24,9 @@ const BLOCK: &str = "
       n1 = FusedBatchNormV3(a1, s, o, mean, var) {is_training=false, epsilon=0.001}
       act = Relu6(n1)
       k2 = Const() {dtype=float32, value=K2}
-      d = DepthwiseConv2dNative(act, k2) {strides=[1, 1, 1, 1], padding=\"SAME\"}
+      border = Const() {dtype=int32, value=int32<4,2>[0, 0, 2, 0, 1, 1, 0, 0]}
+      wide = Pad(act, border)
+      d = DepthwiseConv2dNative(wide, k2) {strides=[1, 1, 1, 1], padding=\"VALID\"}
       n2 = FusedBatchNormV3(d, s, o, mean, var) {is_training=false, epsilon=0.001}
       sum = AddV2(act, n2)
       sig = Sigmoid(sum)

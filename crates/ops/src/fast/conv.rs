@@ -7,8 +7,8 @@ use tensorferry_tensor::DenseTensor;
 
 use super::{absorb, constant, is_f32, known};
 use crate::way::operands;
-use crate::window::Sliding;
-use crate::{Args, Error, Fact, Kernel, Result, Value, Way, checked_len};
+use crate::window::{Padding, Sliding};
+use crate::{Args, Border, Error, Fact, Kernel, Result, Value, Way, checked_len};
 
 /// The windows of `x`, whose channels are last.
 pub(crate) fn image(sliding: &Sliding, x: &[usize], window: [usize; 2]) -> Result<Image> {
@@ -44,6 +44,24 @@ fn dims(sliding: &Sliding, inputs: &[Fact]) -> Option<[usize; 4]> {
         false => known(x.dims()?.last())?,
     };
     (is_taken && channels == dims[2] && dims.iter().all(|dim| *dim > 0)).then_some(dims)
+}
+
+/// Zeros around the images become padding, where there is none or some was given.
+fn widen(sliding: &mut Sliding, border: &Border) -> bool {
+    if sliding.is_channels_first {
+        return false;
+    }
+    let mut all = match &sliding.padding {
+        Padding::Same => return false,
+        Padding::Valid => vec![(0, 0); 2],
+        Padding::Explicit(all) => all.clone(),
+    };
+    for (i, (before, after)) in all.iter_mut().enumerate() {
+        *before = before.saturating_add(border.before[i]);
+        *after = after.saturating_add(border.after[i]);
+    }
+    sliding.padding = Padding::Explicit(all);
+    true
 }
 
 /// A convolution in one group.
@@ -99,6 +117,10 @@ impl Kernel for Conv {
         !self.sliding.is_channels_first
             && absorb(self.filter.as_mut(), &mut self.finish, self.dims[3], post)
     }
+
+    fn widen(&mut self, border: &Border) -> bool {
+        widen(&mut self.sliding, border)
+    }
 }
 
 /// A depthwise convolution with as many channels out as in.
@@ -147,5 +169,9 @@ impl Kernel for Depthwise {
     fn absorb(&mut self, post: &Post) -> bool {
         !self.sliding.is_channels_first
             && absorb(self.filter.as_mut(), &mut self.finish, self.dims[2], post)
+    }
+
+    fn widen(&mut self, border: &Border) -> bool {
+        widen(&mut self.sliding, border)
     }
 }

@@ -550,6 +550,10 @@ impl Op for Pad {
         infer_pad(inputs)
     }
 
+    fn border(&self, inputs: &[Fact]) -> Option<crate::Border> {
+        crate::Border::of(inputs.get(1)?)
+    }
+
     fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
         let zero = DenseTensor::zeros(inputs.tensor(0)?.dtype(), &[]);
         pad(&inputs, &zero.ok_or_else(|| Error::limit("no memory"))?)
@@ -572,6 +576,11 @@ impl Op for PadV2 {
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         infer_pad(inputs)
+    }
+
+    fn border(&self, inputs: &[Fact]) -> Option<crate::Border> {
+        let is_zero = crate::fast::constant(inputs.get(2)?)? == [0.0];
+        is_zero.then(|| crate::Border::of(&inputs[1]))?
     }
 
     fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
