@@ -85,7 +85,8 @@ fn json(c: &mut Criterion) {
 }
 
 fn quantization(c: &mut Criterion) {
-    let noise = collect(&Noise { seed: 1, n_floats: N_WEIGHTS }).expect("memory takes every byte");
+    let noise = collect(&Noise { seed: 1, n_floats: N_WEIGHTS, center: 0.0 })
+        .expect("memory takes every byte");
     let n_bytes = noise.len() as u64;
     let tensor = Tensor::new(DType::Float32, vec![N_WEIGHTS], Arc::new(noise)).expect("it fits");
     let mut group = c.benchmark_group("14 MB of float32");

@@ -1,5 +1,6 @@
-//! `cargo xtask bench`: whole processes against `cp`, in turn, and their figures in the docs.
+//! `cargo xtask bench`: whole processes against others, in turn, and their figures in the docs.
 
+mod engine;
 mod measure;
 mod memory;
 mod report;
@@ -26,6 +27,9 @@ const MEMORY_RUNS: usize = 3;
 pub(crate) fn all(args: &[String]) -> Result<()> {
     if !cfg!(target_os = "linux") {
         return Err("`cargo xtask bench` reads /proc and needs Linux".into());
+    }
+    if args.first().is_some_and(|arg| arg == "engine") {
+        return engine::all(&args[1..]);
     }
     let rounds = match option(args, "--rounds") {
         Some(text) => {

@@ -57,7 +57,7 @@ pub(super) fn write(
     Ok(())
 }
 
-fn machine(text: &mut String, load_before: &str) -> Result<()> {
+pub(super) fn machine(text: &mut String, load_before: &str) -> Result<()> {
     let said = |program: &str, args: &[&str]| {
         let text = output(&mut command(program, args)).unwrap_or_default();
         text.lines().next().unwrap_or_default().trim().to_owned()
@@ -138,7 +138,7 @@ fn spread(runs: &[Figures], of: Kind) -> String {
 }
 
 /// Smallest, median and largest.
-fn three(mut values: Vec<f64>) -> [f64; 3] {
+pub(super) fn three(mut values: Vec<f64>) -> [f64; 3] {
     values.sort_by(f64::total_cmp);
     let at = |i: usize| values.get(i).copied().unwrap_or(f64::NAN);
     let last = values.len().saturating_sub(1);

@@ -1,7 +1,7 @@
 //! Models to measure with: the layers of real Keras files, filled with made-up weights.
 //!
-//! `keras.json.gz` holds what Keras 2.15 wrote for two models, without the weights' values:
-//! `keras.applications.MobileNetV2` and six `Dense(8192)` after each other (1.5 GB).
+//! `keras.json.gz` holds what Keras 2.15 wrote for three models, without the weights' values:
+//! `keras.applications.MobileNetV2` and `ResNet50`, and six `Dense(8192)` after each other (1.5 GB).
 
 use std::error::Error;
 use std::io::{self, Read};
@@ -25,7 +25,7 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// `mobilenet_v2` or `six_dense`.
+    /// `mobilenet_v2`, `resnet50` or `six_dense`.
     pub(crate) fn named(name: &str) -> Result<Self, Box<dyn Error>> {
         let mut text = String::new();
         GzDecoder::new(&include_bytes!("keras.json.gz")[..]).read_to_string(&mut text)?;
@@ -61,7 +61,9 @@ impl Model {
             group.string_list("weight_names", &names);
             for (name, shape) in stored {
                 seed += 1;
-                let noise = Noise { seed, n_floats: shape.iter().product() };
+                // A variance is positive.
+                let center = if name.contains("moving_variance") { 1.0 } else { 0.0 };
+                let noise = Noise { seed, n_floats: shape.iter().product(), center };
                 let float32 = Datatype::Float { size: 4, big_endian: false };
                 group.dataset(name, float32, shape, Arc::new(noise));
             }
@@ -70,10 +72,11 @@ impl Model {
     }
 }
 
-/// Floats between -0.1 and 0.1 that do not compress, from a counter.
+/// Floats within 0.1 of `center` that do not compress, from a counter.
 pub(crate) struct Noise {
     pub(crate) seed: u64,
     pub(crate) n_floats: u64,
+    pub(crate) center: f32,
 }
 
 impl Noise {
@@ -82,7 +85,7 @@ impl Noise {
         let mut z = (self.seed << 40).wrapping_add(index).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (((z ^ (z >> 31)) >> 40) as f32 / (1 << 24) as f32 - 0.5) / 5.0
+        (((z ^ (z >> 31)) >> 40) as f32 / (1 << 24) as f32 - 0.5) / 5.0 + self.center
     }
 }
 
