@@ -1,6 +1,7 @@
 //! SavedModel folders whose checkpoint, objects or metadata are wrong.
 
 use bytes::Bytes;
+use tensorferry::OutputFormat;
 use tensorferry_conformance::fixtures;
 use tensorferry_hostile::files::folder;
 use tensorferry_hostile::raw_table;
@@ -29,7 +30,9 @@ fn case(
         .map(|file| ((*file).to_owned(), read(file).into()))
         .collect();
     files.extend(change(read(name)).map(|bytes| (name.to_owned(), bytes.into())));
+    // As layers: without that wish, what has no readable layers becomes a graph model.
     Case::new(id, class, folder(&files), says)
+        .with(|options| options.output_format = Some(OutputFormat::TfjsLayersModel))
 }
 
 /// The index with the entry of the kernel changed, all checksums right.

@@ -15,7 +15,7 @@ mod zip;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use tensorferry::{ConvertOptions, convert};
+use tensorferry::{ConvertOptions, OutputFormat, convert};
 use tensorferry_diagnostics::{Kind, Problem, Problems};
 use tensorferry_hostile::convert::{check_problems, collect};
 use tensorferry_hostile::recorded::{Recorded, is_inside};
@@ -170,6 +170,28 @@ fn outside(store: &Recorded<'_>, result: &Result<Vec<(String, Bytes)>, Problems>
         .chain(written.map(|(name, _)| format!("wrote {name:?}")))
         .chain(leaked.map(|(name, _)| format!("{name:?} holds bytes of another file")))
         .collect()
+}
+
+/// As graphs they are refused or converted; which of both, and in which words, depends on the part
+/// of the graph that is asked for.
+#[test]
+fn hostile_saved_models_as_graphs_do_no_harm() {
+    let mut n_refused = 0;
+    let cases = checkpoints::cases();
+    for case in &cases {
+        let store = Recorded::with_bait(&case.store, b"a secret of the user");
+        let options = ConvertOptions {
+            output_format: Some(OutputFormat::TfjsGraphModel),
+            ..ConvertOptions::default()
+        };
+        let result = outcome(&store, &options);
+        if let Err(problems) = &result {
+            check_problems(problems);
+            n_refused += 1;
+        }
+        assert_eq!(outside(&store, &result), [""; 0], "{}", case.id);
+    }
+    assert!(n_refused * 2 > cases.len(), "only {n_refused} of {} are refused", cases.len());
 }
 
 #[test]
