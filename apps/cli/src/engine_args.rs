@@ -50,7 +50,7 @@ pub(crate) struct RunArgs {
     /// names. Wider numbers than the model's are taken when no value is lost.
     #[arg(long, short, value_name = "[NAME=]FILE")]
     pub(crate) input: Vec<String>,
-    /// Write each output to DIR/<name>.npy, with _ for / and :
+    /// Write each output to DIR/NAME.npy, with _ for / and :
     #[arg(long, short, value_name = "DIR", value_hint = ValueHint::AnyPath)]
     pub(crate) output: Option<PathBuf>,
     /// Compute these outputs, or any nodes, comma-separated [default: all outputs]
