@@ -19,7 +19,7 @@ impl fmt::Debug for Workers {
 pub(crate) const THREADS_MAX: usize = 256;
 
 impl Workers {
-    /// `n` threads, at least one and at most [`THREADS_MAX`]. Where threads cannot be started there
+    /// `n` threads, at least one and at most 256. Where threads cannot be started there
     /// is one.
     pub fn new(n: usize) -> Self {
         #[cfg(not(target_arch = "wasm32"))]

@@ -180,7 +180,7 @@ impl<'m> Call<'_, 'm> {
         f(&mut inner)
     }
 
-    /// Runs `body` `n` times with this call at hand; see [`Builder::repeat`].
+    /// Runs `body` `n` times with this call at hand, as a loop of the graph.
     ///
     /// # Errors
     /// What `body` says.
