@@ -107,7 +107,9 @@ impl Bench {
             return false;
         }
         let mut install = Command::new(npm);
-        install.args(["install", "--no-save", "--no-audit", "--no-fund", "--prefix"]);
+        // Its script would fetch libraries for graphics cards.
+        install.args(["install", "--ignore-scripts", "--no-save", "--no-audit", "--no-fund"]);
+        install.arg("--prefix");
         succeeds(install.arg(&self.peers).args(PEERS).current_dir(&self.peers))
     }
 
