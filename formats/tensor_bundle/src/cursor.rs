@@ -60,6 +60,19 @@ impl Cursor {
     }
 }
 
+/// Appends `value` as [`Cursor::varint64`] reads it.
+pub(crate) fn push_varint(out: &mut Vec<u8>, mut value: u64) {
+    loop {
+        let bits = u8::try_from(value & 0x7f).expect("seven bits");
+        value >>= 7;
+        if value == 0 {
+            out.push(bits);
+            return;
+        }
+        out.push(bits | 0x80);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +91,11 @@ mod tests {
             let mut cursor = Cursor::new(Bytes::from_static(bytes));
             assert_eq!(cursor.varint64(), expected, "{bytes:?}");
             assert!(expected.is_none() || cursor.is_at_end());
+            if let Some(value) = expected {
+                let mut written = Vec::new();
+                push_varint(&mut written, value);
+                assert_eq!(written, bytes);
+            }
         }
     }
 }

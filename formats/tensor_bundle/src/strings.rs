@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::checksum;
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, push_varint};
 use crate::entry::Entry;
 use crate::error::Error;
 use tensorferry_tf_proto::element_count;
@@ -19,11 +19,7 @@ pub(crate) fn read(key: &str, entry: &Entry, data: Bytes) -> Result<Vec<Bytes>, 
     let mut crc = 0;
     for _ in 0..n {
         let len = cursor.varint64().ok_or(wrong("broken string length"))?;
-        // Lengths are hashed as numbers of four bytes, or of eight where four are too few.
-        crc = match u32::try_from(len) {
-            Ok(len) => crc32c::crc32c_append(crc, &len.to_le_bytes()),
-            Err(_) => crc32c::crc32c_append(crc, &len.to_le_bytes()),
-        };
+        crc = hash_len(crc, len);
         lens.push(usize::try_from(len).map_err(|_| wrong("broken string length"))?);
     }
     let masked = cursor.u32_le().ok_or(wrong("no checksum of string lengths"))?;
@@ -34,6 +30,33 @@ pub(crate) fn read(key: &str, entry: &Entry, data: Bytes) -> Result<Vec<Bytes>, 
     checksum::check(|| format!("`{key}`"), entry.masked_crc, crc)?;
     let strings = lens.into_iter().map(|len| cursor.take(len)).collect::<Option<Vec<_>>>();
     strings.filter(|_| cursor.is_at_end()).ok_or(wrong("string lengths do not add up to the data"))
+}
+
+/// Strings as a checkpoint stores them, with the masked checksum of the entry.
+pub(crate) fn write(strings: &[Bytes]) -> (Bytes, u32) {
+    let mut out = Vec::new();
+    let mut crc = 0;
+    for string in strings {
+        let len = u64::try_from(string.len()).unwrap_or(u64::MAX);
+        crc = hash_len(crc, len);
+        push_varint(&mut out, len);
+    }
+    let masked = checksum::mask(crc).to_le_bytes();
+    out.extend(masked);
+    crc = crc32c::crc32c_append(crc, &masked);
+    for string in strings {
+        out.extend_from_slice(string);
+        crc = crc32c::crc32c_append(crc, string);
+    }
+    (out.into(), checksum::mask(crc))
+}
+
+/// Lengths are hashed as numbers of four bytes, or of eight where four are too few.
+fn hash_len(crc: u32, len: u64) -> u32 {
+    match u32::try_from(len) {
+        Ok(len) => crc32c::crc32c_append(crc, &len.to_le_bytes()),
+        Err(_) => crc32c::crc32c_append(crc, &len.to_le_bytes()),
+    }
 }
 
 /// Strings as TensorFlow.js stores them: a little-endian `u32` length before each.

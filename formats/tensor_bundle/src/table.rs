@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tensorferry_store::Blob;
 
 use crate::checksum;
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, push_varint};
 use crate::error::Error;
 
 /// Bytes of the footer, and of the magic number at its end.
@@ -14,8 +14,14 @@ const MAGIC: u64 = 0xdb47_7524_8b80_fb57;
 /// Bytes after a block: its compression, and a masked checksum.
 const TRAILER: u64 = 5;
 
+/// Bytes of rows after which a block ends, as TensorFlow writes checkpoints.
+const BLOCK: usize = 256 << 10;
+
+/// Every so many rows a key is written whole.
+const RESTART_INTERVAL: usize = 16;
+
 /// Keys are attribute paths; no file system takes a longer one.
-const KEY_MAX: usize = 4096;
+pub(crate) const KEY_MAX: usize = 4096;
 
 /// A hundred times what the largest model in the field has.
 const ROWS_MAX: usize = 1_000_000;
@@ -164,4 +170,137 @@ fn decompressed(body: &[u8]) -> Option<Bytes> {
         return None;
     }
     snap::raw::Decoder::new().decompress_vec(body).ok().map(Bytes::from)
+}
+
+/// Writes a table without compression. Rows come in ascending order of their keys.
+pub(crate) struct Builder {
+    file: Vec<u8>,
+    block: BlockBuilder,
+    /// A key at or after the last of each block, and where the block is.
+    index: BlockBuilder,
+    /// The block that ended last; its key waits for the next row, which may allow a shorter one.
+    ended: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            file: Vec::new(),
+            block: BlockBuilder::new(RESTART_INTERVAL),
+            index: BlockBuilder::new(1),
+            ended: None,
+        }
+    }
+
+    pub(crate) fn row(&mut self, key: &[u8], value: &[u8]) {
+        if let Some((last, handle)) = self.ended.take() {
+            self.index.row(&separator(&last, key), &handle);
+        }
+        self.block.row(key, value);
+        if self.block.byte_len() >= BLOCK {
+            self.end_block();
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.end_block();
+        let mut footer = push_block(&mut self.file, BlockBuilder::new(1));
+        if let Some((last, handle)) = self.ended.take() {
+            self.index.row(&successor(&last), &handle);
+        }
+        footer.extend(push_block(&mut self.file, self.index));
+        footer.resize(40, 0);
+        self.file.extend(footer);
+        self.file.extend(MAGIC.to_le_bytes());
+        self.file
+    }
+
+    fn end_block(&mut self) {
+        if self.block.n_rows == 0 {
+            return;
+        }
+        let block = std::mem::replace(&mut self.block, BlockBuilder::new(RESTART_INTERVAL));
+        let last = block.last.clone();
+        let handle = push_block(&mut self.file, block);
+        self.ended = Some((last, handle));
+    }
+}
+
+/// Appends a block and its trailer to the file, and gives its handle.
+fn push_block(file: &mut Vec<u8>, block: BlockBuilder) -> Vec<u8> {
+    let len = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let body = block.finish();
+    let mut handle = Vec::new();
+    push_varint(&mut handle, len(file));
+    push_varint(&mut handle, len(&body));
+    let kind = [0];
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&body), &kind);
+    file.extend(body);
+    file.extend(kind);
+    file.extend(checksum::mask(crc).to_le_bytes());
+    handle
+}
+
+struct BlockBuilder {
+    body: Vec<u8>,
+    restarts: Vec<u32>,
+    interval: usize,
+    n_rows: usize,
+    last: Vec<u8>,
+}
+
+impl BlockBuilder {
+    fn new(interval: usize) -> Self {
+        // There is one restart point even where there is no row.
+        Self { body: Vec::new(), restarts: vec![0], interval, n_rows: 0, last: Vec::new() }
+    }
+
+    fn byte_len(&self) -> usize {
+        self.body.len() + 4 * self.restarts.len() + 4
+    }
+
+    fn row(&mut self, key: &[u8], value: &[u8]) {
+        let mut shared = 0;
+        if !self.n_rows.is_multiple_of(self.interval) {
+            shared = key.iter().zip(&self.last).take_while(|(a, b)| a == b).count();
+        } else if self.n_rows > 0 {
+            // A block ends long before it has 4 GiB.
+            self.restarts.push(u32::try_from(self.body.len()).unwrap_or(u32::MAX));
+        }
+        let own = key.get(shared..).unwrap_or_default();
+        for len in [shared, own.len(), value.len()] {
+            push_varint(&mut self.body, u64::try_from(len).unwrap_or(u64::MAX));
+        }
+        self.body.extend_from_slice(own);
+        self.body.extend_from_slice(value);
+        self.last = key.to_vec();
+        self.n_rows += 1;
+    }
+
+    fn finish(self) -> Vec<u8> {
+        let mut body = self.body;
+        self.restarts.iter().for_each(|at| body.extend(at.to_le_bytes()));
+        let n = u32::try_from(self.restarts.len()).unwrap_or(u32::MAX);
+        body.extend(n.to_le_bytes());
+        body
+    }
+}
+
+/// A short key that is at least `last` and less than `next`, as TensorFlow chooses it.
+fn separator(last: &[u8], next: &[u8]) -> Vec<u8> {
+    let shared = last.iter().zip(next).take_while(|(a, b)| a == b).count();
+    let pair = last.get(shared).zip(next.get(shared));
+    match (pair, last.get(..shared)) {
+        (Some((a, b)), Some(head)) if *a < 0xff && a + 1 < *b => [head, &[a + 1]].concat(),
+        _ => last.to_vec(),
+    }
+}
+
+/// A short key that is at least `last`.
+fn successor(last: &[u8]) -> Vec<u8> {
+    let at = last.iter().position(|byte| *byte != 0xff);
+    match at.and_then(|at| Some((last.get(..at)?, last.get(at)?))) {
+        Some((head, byte)) => [head, &[byte + 1]].concat(),
+        None => last.to_vec(),
+    }
 }

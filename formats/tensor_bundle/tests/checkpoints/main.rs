@@ -3,3 +3,4 @@
 mod broken;
 mod real;
 mod support;
+mod written;
