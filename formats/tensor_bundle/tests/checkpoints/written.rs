@@ -16,26 +16,35 @@ fn source(bytes: impl Into<Bytes>) -> SourceRef {
 }
 
 fn read_back(files: &BundleFiles) -> Bundle {
-    let data = collect(files.data.as_ref()).unwrap();
-    let index = collect(files.index.as_ref()).unwrap();
+    let data = collect(files.data.as_ref()).expect("bytes in memory");
+    let index = collect(files.index.as_ref()).expect("bytes in memory");
     open(&store(index, &[&data])).expect("we wrote it")
 }
 
 /// The tensors of a checkpoint of TensorFlow, written again in the order of its shard.
 fn rewritten(bundle: &Bundle) -> BundleFiles {
     let mut keys: Vec<&str> = bundle.keys().collect();
-    keys.sort_by_key(|key| bundle.entry(key).unwrap().offset);
+    keys.sort_by_key(|key| bundle.entry(key).expect("a key of the bundle").offset);
     let mut writer = BundleWriter::new();
     for key in keys {
-        let entry = bundle.entry(key).unwrap();
+        let entry = bundle.entry(key).expect("a key of the bundle");
         match entry.dtype {
-            STRING => writer.strings(key, &entry.shape, &bundle.strings(key).unwrap()).unwrap(),
+            STRING => writer
+                .strings(key, &entry.shape, &bundle.strings(key).expect("TensorFlow's tensors fit"))
+                .expect("TensorFlow's tensors fit"),
             dtype => {
-                writer.tensor(key, dtype, &entry.shape, bundle.tensor(key).unwrap()).unwrap();
+                writer
+                    .tensor(
+                        key,
+                        dtype,
+                        &entry.shape,
+                        bundle.tensor(key).expect("TensorFlow's tensors fit"),
+                    )
+                    .expect("TensorFlow's tensors fit");
             }
         }
     }
-    writer.finish().unwrap()
+    writer.finish().expect("TensorFlow's tensors fit")
 }
 
 #[test]
