@@ -254,6 +254,9 @@ pub(crate) struct ExtraArgs {
     /// Do not wait until the result is on the disk: faster, but a loss of power may take it
     #[arg(long)]
     pub(crate) no_sync: bool,
+    /// Say what each pass over the graph did, and what it would not do and why
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// Print the closing report as JSON
     #[arg(long)]
     pub(crate) json: bool,

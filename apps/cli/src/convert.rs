@@ -132,6 +132,7 @@ fn graph_options(args: &GraphArgs, extra: &ExtraArgs) -> GraphOptions {
         strip_debug_ops: args.strip_debug_ops,
         structured_outputs: args.use_structured_outputs_names,
         verify: !extra.no_verify,
+        explain: extra.explain,
     }
 }
 

@@ -99,6 +99,24 @@ impl<'a> Editor<'a> {
             && self.n_uses(edge) == 1
     }
 
+    /// What stands in the way of a rewrite that would take the node of `edge` away, noted as a
+    /// refusal of `rewrite` at `id`.
+    pub(crate) fn is_held(&mut self, rewrite: &'static str, id: NodeId, edge: Edge) -> bool {
+        if self.is_sole(edge) {
+            return false;
+        }
+        let node = self.graph.node(edge.node);
+        let reason = match () {
+            () if self.pinned.contains(&edge.node) => "is an output, or something waits for it",
+            () if !node.control.is_empty() => "waits for other nodes",
+            () => "is read by other nodes too",
+        };
+        let reason = format!("`{}` {reason}", node.name);
+        let name = self.graph.node(id).name.clone();
+        self.log.refused(rewrite, &name, reason);
+        true
+    }
+
     /// How many inputs read a value.
     pub(crate) fn n_uses(&self, edge: Edge) -> usize {
         self.uses.get(&edge).map_or(0, Vec::len)

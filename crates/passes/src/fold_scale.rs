@@ -105,7 +105,10 @@ fn rewrite(editor: &mut Editor<'_>, id: NodeId) -> Option<()> {
     let is_biased = editor.op(x) == "BiasAdd" && editor.is_sole(x);
     let biased = is_biased.then(|| editor.node(x.node).inputs.clone());
     let inner = biased.as_ref().map_or(x, |inputs| inputs[0]);
-    let linear = linear(editor, inner).filter(|_| editor.is_sole(inner))?;
+    let linear = linear(editor, inner)?;
+    if editor.is_held(NAME, id, inner) {
+        return None;
+    }
     let numbers = per_channel(editor, c, &linear)?;
     let bias = match &biased {
         Some(inputs) => Some(per_channel(editor, inputs[1], &linear)?),

@@ -15,6 +15,17 @@ const NAME: &str = "fuse_bias";
 /// Activations that TensorFlow.js runs inside a product, `Prelu` and `LeakyRelu` beside them.
 const ACTIVATIONS: [&str; 6] = ["Relu", "Relu6", "Elu", "Sigmoid", "LeakyRelu", "Prelu"];
 
+/// What an activation may be taken into.
+const PRODUCTS: [&str; 5] = [
+    "_FusedConv2D",
+    "_FusedMatMul",
+    "FusedDepthwiseConv2dNative",
+    "Conv2D",
+    "DepthwiseConv2dNative",
+];
+
+const NOT_PLAIN: &str = "TensorFlow.js fuses only float32 with the channels last";
+
 /// Fuses biases, then activations.
 pub(crate) fn fuse_bias(editor: &mut Editor<'_>) {
     for id in editor.order() {
@@ -76,7 +87,12 @@ fn is_plain(editor: &Editor<'_>, id: NodeId) -> bool {
 fn bias(editor: &mut Editor<'_>, id: NodeId) -> Option<()> {
     let (x, b) = (editor.node(id).inputs[0], editor.node(id).inputs[1]);
     let fused = fused_name(editor.op(x))?;
-    if !editor.is_sole(x) || !is_plain(editor, id) || !is_plain(editor, x.node) {
+    if editor.is_held(NAME, id, x) {
+        return None;
+    }
+    if !is_plain(editor, id) || !is_plain(editor, x.node) {
+        let name = editor.node(id).name.clone();
+        editor.log.refused(NAME, &name, NOT_PLAIN);
         return None;
     }
     let attrs = attrs(editor, x.node, &["BiasAdd"], 1);
@@ -87,7 +103,8 @@ fn bias(editor: &mut Editor<'_>, id: NodeId) -> Option<()> {
 
 fn activation(editor: &mut Editor<'_>, id: NodeId) -> Option<()> {
     let x = *editor.node(id).inputs.first()?;
-    if !editor.is_sole(x) || !is_plain(editor, id) {
+    let is_product = PRODUCTS.contains(&editor.op(x));
+    if (is_product && editor.is_held(NAME, id, x)) || !editor.is_sole(x) || !is_plain(editor, id) {
         return None;
     }
     let act = editor.node(id).op.clone();

@@ -33,6 +33,6 @@ mod state_defaults;
 mod strip_debug;
 mod tfjs_ops;
 
-pub use log::Log;
+pub use log::{Log, Refusal, Step};
 pub use pipeline::{Options, optimize, prepare};
 pub use tfjs_ops::is_tfjs_op;

@@ -54,19 +54,19 @@ pub fn prepare(
     check(&model, ops)?;
     let mut log = Log::default();
     // What is called may read variables and fill tables: both must be seen.
-    inline_calls(&mut model, ops)?;
+    log.step("inline_calls", &mut model, |model, _| inline_calls(model, ops))?;
     // Before ops are checked and control edges mean something: nobody waits for an assertion.
     if options.strip_debug_ops {
-        strip_debug(&mut model, &mut log);
+        log.step("strip_debug", &mut model, strip_debug);
     }
     // Before variables: an assignment that only a control edge asks for is not one that is read.
-    drop_control(&mut model, ops);
-    prune(&mut model);
-    freeze_variables(&mut model, &mut log)?;
-    remove_identity(&mut model, &mut log);
-    drop_control(&mut model, ops);
-    prune(&mut model);
-    read_assets(&mut model, &mut log)?;
+    log.step("drop_control", &mut model, |model, _| drop_control(model, ops));
+    log.step("prune", &mut model, |model, _| prune(model));
+    log.step("freeze_variables", &mut model, freeze_variables)?;
+    log.step("remove_identity", &mut model, remove_identity);
+    log.step("drop_control", &mut model, |model, _| drop_control(model, ops));
+    log.step("prune", &mut model, |model, _| prune(model));
+    log.step("read_assets", &mut model, read_assets)?;
     clean_initializer(&mut model, ops);
     facts::complete_signatures(&mut model, ops);
     check(&model, ops)?;
@@ -83,27 +83,29 @@ pub fn optimize(
     options: &Options,
     log: &mut Log,
 ) -> Result<Model, Problems> {
-    remove_identity(&mut model, log);
-    prune(&mut model);
-    let mut each = |pass: &mut dyn FnMut(&mut Editor<'_>)| each_graph(&mut model, ops, log, pass);
+    log.step("remove_identity", &mut model, remove_identity);
+    log.step("prune", &mut model, |model, _| prune(model));
+    let mut each = |name, pass: &mut dyn FnMut(&mut Editor<'_>)| {
+        log.step(name, &mut model, |model, log| each_graph(model, ops, log, pass));
+    };
     // Before anything is folded: what it makes has constants too.
-    each(&mut lower_ops);
+    each("lower_ops", &mut lower_ops);
     // Then what needs no pattern: everything after it sees constants and fewer nodes.
-    each(&mut |editor| fold_constants(editor, ops));
-    each(&mut simplify);
+    each("fold_constants", &mut |editor| fold_constants(editor, ops));
+    each("simplify", &mut simplify);
     // Behind it: to TensorFlow a reshape that it makes changes nothing.
-    each(&mut correct_tfjs);
-    each(&mut |editor| fold_constants(editor, ops));
+    each("correct_tfjs", &mut correct_tfjs);
+    each("fold_constants", &mut |editor| fold_constants(editor, ops));
     // Before products are looked for: it makes some.
-    each(&mut fold_batch_norm);
+    each("fold_batch_norm", &mut fold_batch_norm);
     // Before sums are folded: its sum has a form of its own.
-    each(&mut find_prelu);
-    each(&mut sink_squeeze);
+    each("find_prelu", &mut find_prelu);
+    each("sink_squeeze", &mut sink_squeeze);
     // What it makes of filters is constant already.
-    each(&mut fold_scale);
-    each(&mut fuse_bias);
+    each("fold_scale", &mut fold_scale);
+    each("fuse_bias", &mut fuse_bias);
     // Last, when no pattern must be read any more whose parts would be shared.
-    each(&mut |editor| merge_duplicates(editor, ops));
+    each("merge_duplicates", &mut |editor| merge_duplicates(editor, ops));
     // So that what passes made has them too.
     state_defaults(&mut model, ops);
     if !options.skip_op_check {

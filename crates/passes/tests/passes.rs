@@ -285,3 +285,19 @@ fn the_same_graph_gives_the_same_graph() {
         assert_eq!(texts[0], texts[1], "{}", case.name);
     }
 }
+
+/// What looked likely is told with its reason, beside what was done.
+#[test]
+fn every_pass_says_what_it_did_and_what_not() {
+    let nodes = "CONV NORM b = BiasAdd(c, s) r = Relu(b) y = AddV2(r, b)";
+    let model = model(&Case { name: "", x: &[1, 2, 3, 2], nodes, left: &[] });
+    let (model, mut log) = prepare(model, &ALL, &Options::default()).unwrap();
+    optimize(model, &ALL, &Options::default(), &mut log).unwrap();
+    let names: Vec<&str> = log.steps.iter().map(|step| step.pass).collect();
+    assert!(names.starts_with(&["inline_calls", "strip_debug"]), "{names:?}");
+    let fuse = log.steps.iter().find(|step| step.pass == "fuse_bias").unwrap();
+    assert_eq!(fuse.applied, [("fuse_bias", 1)].into());
+    assert!(fuse.n_nodes_after < fuse.n_nodes_before);
+    let [refusal] = &fuse.refused[..] else { panic!("{:?}", fuse.refused) };
+    assert_eq!((&*refusal.node, &*refusal.reason), ("r", "`b` is read by other nodes too"));
+}

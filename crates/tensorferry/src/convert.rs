@@ -10,7 +10,7 @@ use tensorferry_layers::LayersModel;
 use tensorferry_store::{Package, Store};
 use tensorferry_tfjs_files::{CodeType, QuantizeRules};
 
-use crate::graph::{self, from_graph, is_graph};
+use crate::graph::{self, Made, from_graph, is_graph};
 use crate::options::{ConvertOptions, InputFormat, OutputFormat};
 use crate::report::{Report, WeightLoss};
 
@@ -51,18 +51,19 @@ fn try_convert(store: &dyn Store, options: &ConvertOptions) -> Result<Conversion
     let request = ReadOptions { format: Some(format.clone()), allow_no_layers };
     let (source, mut summary) = read(store, &request)?;
     let is_model = !matches!(source, Source::Weights(_));
-    let (written, output) = match source {
+    let (made, output) = match source {
         Source::Layers(model) => from_layers(&model, options)?,
         Source::Weights(weights) => match target(options, OutputFormat::TfjsLayersModel) {
             OutputFormat::TfjsLayersModel => {
-                (tfjs_weights(&weights, &tfjs_options(options)?)?, OutputFormat::TfjsLayersModel)
+                let written = tfjs_weights(&weights, &tfjs_options(options)?)?;
+                (layers_made(written), OutputFormat::TfjsLayersModel)
             }
             other => return Err(no_model(other).in_file(store.label()).into()),
         },
         Source::Tfjs(model) => from_tfjs(&model, options, &mut summary)?,
         Source::SavedModel => return graph_conversion(store, &format, options),
     };
-    let mut conversion = finish(store, summary, written, output, options);
+    let mut conversion = finish(store, summary, made, output, options);
     if !is_model {
         conversion.report.output = "TensorFlow.js weights without a model".to_owned();
         conversion.report.load_with = "tf.io.loadWeights(manifest, 'PATH')".to_owned();
@@ -75,8 +76,13 @@ fn graph_conversion(
     format: &Format,
     options: &ConvertOptions,
 ) -> Result<Conversion, Problems> {
-    let (written, summary) = from_graph(store, format, options, &tfjs_options(options)?)?;
-    Ok(finish(store, summary, written, OutputFormat::TfjsGraphModel, options))
+    let (made, summary) = from_graph(store, format, options, &tfjs_options(options)?)?;
+    Ok(finish(store, summary, made, OutputFormat::TfjsGraphModel, options))
+}
+
+/// What no pass has to do with.
+fn layers_made(written: Written) -> Made {
+    Made { written, passes: Vec::new() }
 }
 
 /// The input's format: what its bytes say, held against what the caller said.
@@ -145,10 +151,10 @@ fn target(options: &ConvertOptions, default: OutputFormat) -> OutputFormat {
 fn from_layers(
     model: &LayersModel,
     options: &ConvertOptions,
-) -> Result<(Written, OutputFormat), Problems> {
+) -> Result<(Made, OutputFormat), Problems> {
     let output = target(options, OutputFormat::TfjsLayersModel);
-    let written = match output {
-        OutputFormat::TfjsLayersModel => tfjs_layers(model, &tfjs_options(options)?)?,
+    let made = match output {
+        OutputFormat::TfjsLayersModel => layers_made(tfjs_layers(model, &tfjs_options(options)?)?),
         OutputFormat::Keras | OutputFormat::KerasKeras => {
             return Err(Problem::unsupported("a Keras model is not written as another Keras file")
                 .expected("a TensorFlow.js output", output.name())
@@ -160,14 +166,14 @@ fn from_layers(
         }
         OutputFormat::KerasSavedModel => return Err(no_saved_model().into()),
     };
-    Ok((written, output))
+    Ok((made, output))
 }
 
 fn from_tfjs(
     model: &TfjsModel,
     options: &ConvertOptions,
     summary: &mut Summary,
-) -> Result<(Written, OutputFormat), Problems> {
+) -> Result<(Made, OutputFormat), Problems> {
     let own = match model.json.format {
         tensorferry_tfjs_files::Format::LayersModel => OutputFormat::TfjsLayersModel,
         tensorferry_tfjs_files::Format::GraphModel => OutputFormat::TfjsGraphModel,
@@ -176,15 +182,21 @@ fn from_tfjs(
     // The reference turns a layers model into HDF5 unless it is told otherwise; only the faces
     // that take its place do so too.
     let output = target(options, own);
-    let written = match output {
-        output if output == own => {
-            tfjs_rewrite(&model.json, &model.weights, &model.assets, &tfjs_options(options)?)?
-        }
+    let made = match output {
+        output if output == own => layers_made(tfjs_rewrite(
+            &model.json,
+            &model.weights,
+            &model.assets,
+            &tfjs_options(options)?,
+        )?),
         OutputFormat::Keras | OutputFormat::KerasKeras => {
             let (layers, more) = model.to_layers()?;
             summary.warnings.extend(more.warnings);
             summary.dropped.extend(more.dropped);
-            if output == OutputFormat::Keras { keras_h5(&layers)? } else { keras_v3(&layers)? }
+            layers_made(match output {
+                OutputFormat::Keras => keras_h5(&layers)?,
+                _ => keras_v3(&layers)?,
+            })
         }
         OutputFormat::TfjsGraphModel => {
             let (layers, more) = model.to_layers()?;
@@ -199,7 +211,7 @@ fn from_tfjs(
                 .into());
         }
     };
-    Ok((written, output))
+    Ok((made, output))
 }
 
 fn check_claim(
@@ -247,10 +259,11 @@ fn tfjs_options(options: &ConvertOptions) -> Result<TfjsOptions, Problem> {
 fn finish(
     store: &dyn Store,
     summary: Summary,
-    written: Written,
+    made: Made,
     output: OutputFormat,
     options: &ConvertOptions,
 ) -> Conversion {
+    let Made { written, passes } = made;
     let Written { package, kept, changed, mut dropped, mut warnings, losses, n_weights } = written;
     dropped.splice(0..0, summary.dropped);
     warnings.splice(0..0, summary.warnings);
@@ -275,6 +288,7 @@ fn finish(
         input_bytes: input_bytes(store),
         files: package.files().map(|(name, len)| (name.to_owned(), len)).collect(),
         output_bytes: package.byte_len(),
+        passes,
         verification: None,
         load_with: output.load_with().to_owned(),
     };

@@ -7,11 +7,19 @@ use tensorferry_front::{read_frozen_graph, read_saved_graph};
 use tensorferry_ir::Model;
 use tensorferry_layers::{LayersModel, LowerOptions, lower};
 use tensorferry_ops::ALL;
-use tensorferry_passes::{Log, Options, optimize, prepare};
+use tensorferry_passes::{Log, Options, Step, optimize, prepare};
 use tensorferry_store::Store;
 
 use crate::options::{ConvertOptions, InputFormat, OutputFormat};
+use crate::report::{PassReport, RefusedRewrite};
 use crate::verify::{Verdict, verify};
+
+/// A graph model, and what was done to make it.
+pub(crate) struct Made {
+    pub(crate) written: Written,
+    /// What each pass did, when that was asked for.
+    pub(crate) passes: Vec<PassReport>,
+}
 
 /// True when the input is to be read as a graph of ops, whatever else it may hold.
 pub(crate) fn is_graph(format: &Format, options: &ConvertOptions) -> bool {
@@ -35,7 +43,7 @@ pub(crate) fn from_graph(
     format: &Format,
     options: &ConvertOptions,
     tfjs: &TfjsOptions,
-) -> Result<(Written, Summary), Problems> {
+) -> Result<(Made, Summary), Problems> {
     if options.output_format.is_some_and(|output| output != OutputFormat::TfjsGraphModel) {
         return Err(Problem::unsupported("a TensorFlow graph has no Keras layers")
             .in_file(store.label())
@@ -62,7 +70,7 @@ pub(crate) fn from_layers(
     model: &LayersModel,
     options: &ConvertOptions,
     tfjs: &TfjsOptions,
-) -> Result<Written, Problems> {
+) -> Result<Made, Problems> {
     let lowered = lower(model, &LowerOptions::default())?;
     // TensorFlow.js runs of an initializer what its outputs need, and no handle needs its content.
     if !lowered.initializer_outputs.is_empty() {
@@ -89,7 +97,7 @@ fn write(
     graph: &GraphOptions,
     options: &ConvertOptions,
     tfjs: &TfjsOptions,
-) -> Result<Written, Problems> {
+) -> Result<Made, Problems> {
     let flags = &options.graph;
     let passes =
         Options { strip_debug_ops: flags.strip_debug_ops, skip_op_check: flags.skip_op_check };
@@ -118,7 +126,23 @@ fn write(
             .into());
         }
     }
-    Ok(written)
+    let steps = log.steps.iter().filter(|_| flags.explain);
+    Ok(Made { written, passes: steps.map(explained).collect() })
+}
+
+fn explained(step: &Step) -> PassReport {
+    let refused = step.refused.iter().map(|refusal| RefusedRewrite {
+        rewrite: refusal.rewrite.to_owned(),
+        node: refusal.node.clone(),
+        reason: refusal.reason.clone(),
+    });
+    PassReport {
+        pass: step.pass.to_owned(),
+        n_nodes_before: step.n_nodes_before,
+        n_nodes_after: step.n_nodes_after,
+        applied: step.applied.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect(),
+        refused: refused.collect(),
+    }
 }
 
 fn read(

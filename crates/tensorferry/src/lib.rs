@@ -28,5 +28,5 @@ pub use inspection::{
 pub use options::{ConvertOptions, GraphOptions, InputFormat, OutputFormat, QuantizeOptions};
 #[cfg(feature = "pictures")]
 pub use pictures::{PictureOptions, is_picture, read_picture};
-pub use report::{Report, WeightLoss};
+pub use report::{PassReport, RefusedRewrite, Report, WeightLoss};
 pub use tensorferry_tfjs_files::{Patterns, WeightFiles};

@@ -154,6 +154,8 @@ pub struct GraphOptions {
     pub structured_outputs: bool,
     /// Run the graph before and after on seeded inputs, and write nothing when the outputs differ.
     pub verify: bool,
+    /// Report what each pass did, and what it would not do although it looked likely.
+    pub explain: bool,
 }
 
 impl Default for GraphOptions {
@@ -164,6 +166,7 @@ impl Default for GraphOptions {
             strip_debug_ops: true,
             structured_outputs: false,
             verify: true,
+            explain: false,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a conversion did, in the user's words.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use tensorferry_diagnostics::Problem;
 
@@ -30,12 +32,41 @@ pub struct Report {
     pub files: Vec<(String, u64)>,
     /// Bytes of all files of the output.
     pub output_bytes: u64,
+    /// What each pass over the graph did, in order, when that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passes: Vec<PassReport>,
     /// How far the result is from the input when both are run; a face that compared them says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
     /// The call that loads the result, such as `tf.loadLayersModel('PATH/model.json')`; `PATH` stands
     /// for where a face writes it.
     pub load_with: String,
+}
+
+/// What one pass over a graph did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PassReport {
+    /// The pass.
+    pub pass: String,
+    /// Nodes of all graphs before it.
+    pub n_nodes_before: usize,
+    /// Nodes of all graphs behind it.
+    pub n_nodes_after: usize,
+    /// How often each of its rewrites was applied.
+    pub applied: BTreeMap<String, usize>,
+    /// What it would not do although it looked likely.
+    pub refused: Vec<RefusedRewrite>,
+}
+
+/// A rewrite that looked likely and was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RefusedRewrite {
+    /// The rewrite.
+    pub rewrite: String,
+    /// The node that it would have changed.
+    pub node: String,
+    /// Why not.
+    pub reason: String,
 }
 
 /// How far one weight moved when it was quantized.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::json;
-use tensorferry::Report;
+use tensorferry::{PassReport, Report};
 use tensorferry_diagnostics::printable;
 
 use super::{BOLD, DIM, Table, number, size};
@@ -41,6 +41,7 @@ pub(crate) fn human(report: &Report, input: &Path, output: &Path) -> String {
             let _ = writeln!(out, "{DIM}{word:<8}{DIM:#} {}", printable(line));
         }
     }
+    report.passes.iter().for_each(|pass| explain(&mut out, pass));
     out.push_str(&losses(report));
     if let Some(found) = &report.verification {
         let _ = write!(out, "\n{}", crate::verify::human(found));
@@ -51,6 +52,33 @@ pub(crate) fn human(report: &Report, input: &Path, output: &Path) -> String {
         let _ = writeln!(out, "\nload it with  {BOLD}{}{BOLD:#}", printable(&call));
     }
     out
+}
+
+/// What one pass did and what it did not, the latter node by node.
+fn explain(out: &mut String, pass: &PassReport) {
+    let PassReport { pass: name, n_nodes_before, n_nodes_after, applied, refused } = pass;
+    let mut words: Vec<String> = applied
+        .iter()
+        .map(|(rewrite, n)| match rewrite == name {
+            true => format!("{n} times"),
+            false => format!("{rewrite}: {n} times"),
+        })
+        .collect();
+    if n_nodes_before != n_nodes_after {
+        words.push(format!("{n_nodes_before} -> {n_nodes_after} nodes"));
+    }
+    if words.is_empty() {
+        words.push("nothing to do".to_owned());
+    }
+    let _ = writeln!(out, "{DIM}pass{DIM:#}     {name}: {}", words.join(", "));
+    for refusal in refused {
+        let rewrite = match refusal.rewrite == *name {
+            true => String::new(),
+            false => format!(" ({})", refusal.rewrite),
+        };
+        let (node, reason) = (printable(&refusal.node), printable(&refusal.reason));
+        let _ = writeln!(out, "         not at `{node}`{rewrite}: {reason}");
+    }
 }
 
 /// The call that loads the result from where it was written.
@@ -163,6 +191,41 @@ mod tests {
              \n\
              load it with  tf.loadLayersModel('model.json')\n"
         );
+    }
+
+    #[test]
+    fn passes_say_what_they_did_and_what_not() {
+        let pass = PassReport {
+            pass: "fuse_bias".into(),
+            n_nodes_before: 9,
+            n_nodes_after: 7,
+            applied: [("fuse_bias".to_owned(), 2)].into(),
+            refused: vec![tensorferry::RefusedRewrite {
+                rewrite: "fuse_bias".into(),
+                node: "r".into(),
+                reason: "`c` is read by other nodes too".into(),
+            }],
+        };
+        let none = PassReport {
+            pass: "find_prelu".into(),
+            n_nodes_before: 7,
+            n_nodes_after: 7,
+            applied: [].into(),
+            refused: Vec::new(),
+        };
+        let report = Report { passes: vec![pass, none], ..report() };
+        let text = plain(&human(&report, Path::new("m.keras"), Path::new("out")));
+        assert!(
+            text.contains(
+                "pass     fuse_bias: 2 times, 9 -> 7 nodes\n         \
+                 not at `r`: `c` is read by other nodes too\n\
+                 pass     find_prelu: nothing to do\n"
+            ),
+            "{text}"
+        );
+        let value: serde_json::Value =
+            serde_json::from_str(&json(&report, Path::new("out"))).unwrap();
+        assert_eq!(value["passes"][0]["refused"][0]["node"], "r");
     }
 
     #[test]
