@@ -87,6 +87,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Our own tools. The library of `conformance` has none of ours, so that anyone may use it.
     ("tensorferry-conformance", &[]),
     ("tensorferry-agreement", &["", "conformance", "diagnostics", "layers", "store", "tensor"]),
+    ("tensorferry-graphs", &["ir", "tensor"]),
     (
         "tensorferry-hostile",
         &[
@@ -94,8 +95,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "archive",
             "conformance",
             "diagnostics",
+            "front",
+            "graphs",
             "hdf5",
+            "ir",
             "json",
+            "ops",
+            "passes",
+            "runtime",
             "store",
             "tensor",
             "tensor-bundle",
