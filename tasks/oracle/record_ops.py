@@ -342,16 +342,16 @@ def lines_of(table, names):
   return out, failures
 
 
-def write(family, lines):
+def write(family, lines, folder="ops"):
   data = ("\n".join(lines) + "\n").encode()
   packed = io.BytesIO()
   # No times, no names: the same cases give the same bytes.
   with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, compresslevel=9) as zipped:
     with tarfile.open(fileobj=zipped, mode="w") as archive:
-      entry = tarfile.TarInfo(f"ops/{family}.tsv")
+      entry = tarfile.TarInfo(f"{folder}/{family}.tsv")
       entry.size = len(data)
       archive.addfile(entry, io.BytesIO(data))
-  path = ROOT / "fixtures" / f"ops-{family}.tar.gz"
+  path = ROOT / "fixtures" / f"{folder}-{family}.tar.gz"
   path.write_bytes(packed.getvalue())
   archives = sorted(path.parent.glob("*.tar.gz"), key=lambda archive: archive.name)
   sums = [f"{hashlib.sha256(archive.read_bytes()).hexdigest()}  {archive.name}\n" for archive in archives]

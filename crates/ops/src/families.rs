@@ -26,6 +26,8 @@ pub(crate) mod debug;
 pub(crate) mod diagonal;
 #[path = "ops/einsum.rs"]
 pub(crate) mod einsum;
+#[path = "ops/fractional.rs"]
+pub(crate) mod fractional;
 #[path = "ops/gradient_math.rs"]
 pub(crate) mod gradient_math;
 #[path = "ops/graph.rs"]
@@ -56,6 +58,8 @@ pub(crate) mod ragged;
 pub(crate) mod random;
 #[path = "ops/reduction.rs"]
 pub(crate) mod reduction;
+#[path = "ops/resample.rs"]
+pub(crate) mod resample;
 #[path = "ops/scan.rs"]
 pub(crate) mod scan;
 #[path = "ops/scatter.rs"]
@@ -110,6 +114,7 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family { name: "debug", ops: debug::OPS },
     Family { name: "diagonal", ops: diagonal::OPS },
     Family { name: "einsum", ops: einsum::OPS },
+    Family { name: "fractional", ops: fractional::OPS },
     Family { name: "gradient_math", ops: gradient_math::OPS },
     Family { name: "graph", ops: graph::OPS },
     Family { name: "hash_table", ops: hash_table::OPS },
@@ -125,6 +130,7 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family { name: "ragged", ops: ragged::OPS },
     Family { name: "random", ops: random::OPS },
     Family { name: "reduction", ops: reduction::OPS },
+    Family { name: "resample", ops: resample::OPS },
     Family { name: "scan", ops: scan::OPS },
     Family { name: "scatter", ops: scatter::OPS },
     Family { name: "search", ops: search::OPS },
@@ -160,6 +166,7 @@ pub const EXAMPLES: &[&[Examples]] = &[
     debug::EXAMPLES,
     diagonal::EXAMPLES,
     einsum::EXAMPLES,
+    fractional::EXAMPLES,
     gradient_math::EXAMPLES,
     graph::EXAMPLES,
     hash_table::EXAMPLES,
@@ -175,6 +182,7 @@ pub const EXAMPLES: &[&[Examples]] = &[
     ragged::EXAMPLES,
     random::EXAMPLES,
     reduction::EXAMPLES,
+    resample::EXAMPLES,
     scan::EXAMPLES,
     scatter::EXAMPLES,
     search::EXAMPLES,

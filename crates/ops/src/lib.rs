@@ -32,6 +32,7 @@ mod families;
 mod fast;
 mod grad;
 mod hash;
+mod integrals;
 mod partial;
 mod philox;
 mod re2;

@@ -43,8 +43,10 @@ unary("LogicalNot", ["bool"])
 unary("Ndtri", FLOATS[:2], 0, 1)
 unary("Erfinv", FLOATS[:2], -1, 1)
 unary("BesselI0e BesselI1e", FLOATS[:3], -9, 9, n=16)
-unary("Dawsn Expint FresnelCos FresnelSin Spence BesselJ0 BesselJ1 BesselK0 BesselK1 BesselK0e BesselK1e BesselI0 BesselI1 "
+unary("Dawsn BesselJ0 BesselJ1 BesselK0 BesselK1 BesselK0e BesselK1e BesselI0 BesselI1 "
       "BesselY0", FLOATS[:2], 0.1, 9)
+# Of large numbers TensorFlow knows the angle badly, and where they overflow it gives NaN.
+unary("Expint FresnelCos FresnelSin Spence", FLOATS[:2], 0.1, 9, wide=False)
 # In single precision it is NaN at 0, in double precision -inf.
 unary("BesselY1", FLOATS[:2], 0.1, 9, wide=False)
 unary("PopulationCount", INTS)

@@ -125,6 +125,24 @@ hash_cases("StringToHashBucketFast", "input", lambda r: {})
 hash_cases("StringToHashBucket", "string_tensor", lambda r: {})
 hash_cases("StringToHashBucketStrong", "input", lambda r: {"key": [r.int(-9, 9) * 12345678901, r.int(-9, 9)]})
 
+
+
+@cases.op("Fingerprint", n=16)
+def _(r):
+  shape = r.pick([[3], [2, 3], [1, 2, 2], [0, 2]])
+  if r.i % 3 == 0:
+    data = np.array(["".join(chr(97 + r.int(0, 25)) for _ in range(r.int(0, 70))) for _ in range(int(np.prod(shape)))], object).reshape(shape)
+  else:
+    data = r.numbers(r.any(["uint8", "int32", "float32", "int64", "float64"]), shape, 0, 99)
+  return dict(data=data, method=np.array("farmhash64"))
+
+
+@cases.op("UnicodeScript", n=14)
+def _(r):
+  top = r.pick([0x250, 0x3100, 0x10000, 0x110000])
+  return dict(input=np.array([r.int(0, top - 1) for _ in range(r.int(1, 40))] + [-1, 0x110000, 0xd800], "int32").reshape(r.any([[-1], [1, -1]])))
+
+
 PATTERNS = [(r"[!\"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~\']", ""), (r"\d+", "<\\0>"), (r"(\w+) (\w+)", r"\2 \1"),
             (r"[^a-z]", "_"), (r"a*", "x"), (r"\s+", " "), (r"(?i)HELLO", "bye"), (r"[[:punct:]]", ""), (r"\b", "|"),
             (r"(a)|(b)", r"[\1\2]"), (r"^", ">"), (r"$", "<"), (r"\pL", "L"), (r".", "."), (r"\\", r"\\"), (r"x{2,3}", "X"),

@@ -165,10 +165,12 @@ def _(r):
               include_batch_in_index=r.flag(), **attrs)
 
 
-@cases.op("FractionalMaxPool", "FractionalAvgPool", n=10)
+@cases.op("FractionalMaxPool", "FractionalAvgPool", n=16)
 def _(r):
-  return dict(value=r.numbers(r.pick(["float32", "float64"]), [1, 6, 7, 2]), pooling_ratio=[1.0, 1.44, 1.73, 1.0], deterministic=True,
-              seed=5 + r.i, seed2=7, overlapping=r.flag())
+  shape = [r.int(1, 2), r.int(3, 9), r.int(3, 9), r.int(1, 2)]
+  ratio = [1.0, r.any([1.0, 1.3, 1.44, 2.0]), r.any([1.2, 1.73, 1.9]), 1.0]
+  return dict(value=r.numbers(r.pick(["float32", "float64", "int32", "int64"]), shape, -9, 9), pooling_ratio=ratio, deterministic=True,
+              seed=5 + r.i, seed2=7, overlapping=r.flag(), pseudo_random=r.flag())
 
 
 @cases.op("ExtractImagePatches", n=14)
@@ -202,6 +204,29 @@ for _name in ["ResizeArea"]:
   _make, _n = cases.table[_name].pop()
   # Areas have no centres.
   cases.op(_name, n=_n)(lambda r, make=_make: {k: v for k, v in make(r).items() if k != "half_pixel_centers"})
+
+
+KERNELS = ["lanczos1", "lanczos3", "lanczos5", "gaussian", "box", "triangle", "keyscubic", "mitchellcubic"]
+
+
+@cases.op("ScaleAndTranslate", n=32)
+def _(r):
+  """As `tf.image.resize` uses it, and anywhere."""
+  dtype = r.any(["float32", "float32", "uint8", "float64", "int32", "int8", "float16", "bfloat16"])
+  shape, size = [r.int(1, 2), r.int(1, 9), r.int(1, 9), r.int(1, 3)], [r.int(1, 9), r.int(1, 9)]
+  scale = np.array([size[0] / shape[1], size[1] / shape[2]], "float32")
+  if r.flag():
+    scale, translation = r.numbers("float32", [2], 0.3, 2.5), r.numbers("float32", [2], -2, 2)
+  else:
+    translation = np.zeros([2], "float32")
+  return dict(images=r.numbers(dtype, shape, 0, 99), size=ints(size), scale=scale, translation=translation, kernel_type=r.pick(KERNELS),
+              antialias=r.flag())
+
+
+@cases.op("ScaleAndTranslate", n=2)
+def _(r):
+  return dict(images=r.numbers("float32", [1, 2, 2, 1]), size=ints([2, 2]), scale=np.array([r.pick([0, -1]), 1], "float32"),
+              translation=np.zeros([2], "float32"), _error=True)
 
 
 @cases.op("CropAndResize", n=16)

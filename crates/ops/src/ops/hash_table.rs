@@ -178,17 +178,20 @@ op! {
     }
 }
 
-/// Fills a table once; a second time is nothing when it says the same.
+/// Fills a table once; a second time is nothing, with as many pairs: TensorFlow looks no closer.
 fn fill(table: &Resource, keys: &DenseTensor, values: &DenseTensor) -> Result<()> {
     let mut table = table.as_table()?;
-    if !table.is_filled {
-        table.insert(keys, values)?;
-        table.is_filled = true;
+    if table.is_filled {
+        let (n, other) = (table.len(), keys.len());
+        ensure!(n == other, "the table was filled with {n} pairs before, not {other}");
+        return Ok(());
     }
+    table.insert(keys, values)?;
+    table.is_filled = true;
     let default =
         DenseTensor::zeros(values.dtype(), &[]).ok_or_else(|| Error::limit("no memory"))?;
     let found = table.find(keys, &default)?;
-    ensure!(found == *values, "the table has another value for one of the keys");
+    ensure!(found == *values, "one of the keys comes twice, with another value");
     Ok(())
 }
 

@@ -116,7 +116,7 @@ fn bounds(x: &Args, i: usize) -> Result<(i128, i128)> {
 }
 
 /// The generator of the node for so many outputs, which the next run will not see.
-fn reserve(context: &mut dyn Context, seeds: [i64; 2], n: u128) -> Philox {
+pub(super) fn reserve(context: &mut dyn Context, seeds: [i64; 2], n: u128) -> Philox {
     let site = context.site();
     let generator = context.resources().generator(&site, seeds);
     let now = *generator;

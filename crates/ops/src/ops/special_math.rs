@@ -4,6 +4,7 @@ use tensorferry_ir::Shape;
 
 use crate::broadcast::{Broadcast, broadcast_shapes};
 use crate::def::case;
+use crate::integrals::{bessel_ke, dawson, expint, fresnel, spence};
 use crate::rows::ELEMENTWISE;
 use crate::special::{
     bessel_i0e, bessel_i1e, erfinv, gamma_p, gamma_q, hurwitz_zeta, incomplete_beta, ndtri,
@@ -18,15 +19,24 @@ register![
     BesselI1e,
     BesselJ0,
     BesselJ1,
+    BesselK0,
+    BesselK0e,
+    BesselK1,
+    BesselK1e,
     BesselY0,
     BesselY1,
     Betainc,
+    Dawsn,
     Erfinv,
+    Expint,
+    FresnelCos,
+    FresnelSin,
     Igamma,
     Igammac,
     Ndtri,
     NextAfter,
     PopulationCount,
+    Spence,
     Zeta,
 ];
 
@@ -103,11 +113,38 @@ unary! {
     /// Bessel's function J of order 1.
     BesselJ1 SERIES, ["[0, 1]" => "[0, 0.44005059]"] { real: |x| x.by(|x| finite(x, libm::j1)) };
 
+    /// Bessel's function K of order 0.
+    BesselK0 SERIES, ["[1]" => "[0.42102444]"] { real: |x| x.by(|x| bessel_ke(0, x) * (-x).exp()) };
+
+    /// Bessel's function K of order 1.
+    BesselK1 SERIES, ["[1]" => "[0.6019072]"] { real: |x| x.by(|x| bessel_ke(1, x) * (-x).exp()) };
+
+    /// Bessel's function K of order 0, times eˣ.
+    BesselK0e SERIES, ["[1]" => "[1.1444631]"] { real: |x| x.by(|x| bessel_ke(0, x)) };
+
+    /// Bessel's function K of order 1, times eˣ.
+    BesselK1e SERIES, ["[1]" => "[1.6361535]"] { real: |x| x.by(|x| bessel_ke(1, x)) };
+
     /// Bessel's function Y of order 0.
     BesselY0 SERIES, ["[1]" => "[0.088256964]"] { real: |x| x.by(|x| positive(x, libm::y0)) };
 
     /// Bessel's function Y of order 1.
     BesselY1 SERIES, ["[1]" => "[-0.7812128]"] { real: |x| x.by(|x| positive(x, libm::y1)) };
+
+    /// Dawson's integral e^-x² ∫ e^t² dt from 0 to x.
+    Dawsn SERIES, ["[0, 1]" => "[0, 0.5380795]"] { real: |x| x.by(dawson) };
+
+    /// The exponential integral ∫ eᵗ/t dt up to x, of positive numbers.
+    Expint SERIES, ["[1]" => "[1.8951178]"] { real: |x| x.by(expint) };
+
+    /// Fresnel's integral ∫ cos(πt²/2) dt from 0 to x.
+    FresnelCos SERIES, ["[0, 1]" => "[0, 0.7798934]"] { real: |x| x.by(|x| fresnel(x).0) };
+
+    /// Fresnel's integral ∫ sin(πt²/2) dt from 0 to x.
+    FresnelSin SERIES, ["[0, 1]" => "[0, 0.43825915]"] { real: |x| x.by(|x| fresnel(x).1) };
+
+    /// Spence's integral -∫ ln t/(t-1) dt from 1 to x.
+    Spence SERIES, ["[1, 0, 2]" => "[0, 1.644934, -0.82246703]"] { real: |x| x.by(spence) };
 }
 
 binary! {

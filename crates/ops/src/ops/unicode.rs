@@ -10,7 +10,7 @@ use crate::def::case;
 use crate::text::strings;
 use crate::{Error, Result, checked_len};
 
-register![UnicodeDecode, UnicodeDecodeWithOffsets, UnicodeEncode, UnicodeTranscode];
+register![UnicodeDecode, UnicodeDecodeWithOffsets, UnicodeEncode, UnicodeScript, UnicodeTranscode];
 
 /// How characters are bytes.
 #[derive(Clone, Copy, PartialEq)]
@@ -336,5 +336,31 @@ op! {
             }
             Ok(out)
         })
+    }
+}
+
+/// The first character of each run of one script times 256, and the script's number: what TensorFlow's
+/// own op says, little-endian. `tasks/oracle/make_scripts.py` writes it.
+const SCRIPTS: &[u8] = include_bytes!("../scripts.bin");
+
+/// The script of a character, -1 for what is none.
+fn script(code: i32) -> i32 {
+    let Some(code) = u32::try_from(code).ok().filter(|code| *code <= u32::from(char::MAX)) else {
+        return -1;
+    };
+    let (runs, _) = SCRIPTS.as_chunks::<4>();
+    let next = runs.partition_point(|run| u32::from_le_bytes(*run) >> 8 <= code);
+    next.checked_sub(1).map_or(-1, |i| i32::from(runs[i][0]))
+}
+
+op! {
+    /// The script of each code point, as a number of ICU's.
+    UnicodeScript = "UnicodeScript", Pure {}
+    ("input: int32") -> ("output: int32")
+    [case("int32[97, 1078, 32, -1]", "", "int32[25, 8, 0, -1]")]
+    infer(op, x) { same_shape(x) }
+    eval(op, x, context) {
+        let all: Vec<i32> = x.slice::<i32>(0)?.iter().map(|code| script(*code)).collect();
+        Ok(vec![DenseTensor::new(x.tensor(0)?.shape(), all).into()])
     }
 }
