@@ -5,8 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tensorferry::engine::Engine;
+use tensorferry_conformance::fixtures;
 use tensorferry_conformance::layers_model::files_of;
-use tensorferry_conformance::manifest::{ArrayRef, Call, Tolerance, cases};
+use tensorferry_conformance::manifest::{
+    ArrayRef, Artifact, Call, Tolerance, cases, layer_models, load_model,
+};
 use tensorferry_conformance::npy::{Array, io_of};
 use tensorferry_store::MemoryStore;
 use tensorferry_tensor::DenseTensor;
@@ -25,7 +28,8 @@ pub struct Subject {
     pub tolerance: Option<Tolerance>,
 }
 
-/// Each Keras file of the fixtures once, and the layers models that the reference made of them.
+/// Each Keras file of the fixtures once, the layers models that the reference made of them, and the
+/// small models of single layers.
 pub fn subjects() -> Vec<Subject> {
     let mut seen = BTreeSet::new();
     let mut subjects = Vec::new();
@@ -56,7 +60,22 @@ pub fn subjects() -> Vec<Subject> {
             add(case.id.clone(), case.golden());
         }
     }
+    subjects.extend(layer_models().iter().flat_map(|name| single_layers(name)));
     subjects
+}
+
+/// The files of a small model that `tasks/oracle/record_layers.py` made.
+pub fn single_layers(name: &str) -> Vec<Subject> {
+    let arrays = io_of(name);
+    let folder = fixtures::root().join("models").join(name);
+    let subject = |artifact: Artifact| Subject {
+        name: format!("{name}.{}", artifact.id),
+        path: folder.join(&artifact.path),
+        calls: artifact.calls.iter().map(|call| recorded(call, &arrays)).collect(),
+        // Halves are told by what comes out of them.
+        tolerance: None,
+    };
+    load_model(name).artifacts.into_iter().map(subject).collect()
 }
 
 fn recorded(call: &Call, arrays: &BTreeMap<String, Array>) -> EngineCall {

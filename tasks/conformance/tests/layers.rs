@@ -4,17 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::path::Path;
 use std::{env, fs};
 
-use bytes::Bytes;
 use serde_json::Value as Json;
-use tensorferry_conformance::fixtures::{self, repository};
-use tensorferry_conformance::layers_model::files_of;
-use tensorferry_conformance::manifest::{
-    ArrayRef, Artifact, Call, Tolerance, cases, layer_models, load_model,
-};
-use tensorferry_conformance::npy::{Array, io_of};
+use tensorferry_agreement::engine::EngineCall;
+use tensorferry_agreement::engine_layers::{Subject, single_layers, subjects};
+use tensorferry_conformance::fixtures::repository;
+use tensorferry_conformance::manifest::layer_models;
 use tensorferry_front::{ReadOptions, Source, read};
 use tensorferry_ir::{Attr, Node, parse_model, verify};
 use tensorferry_layers::lower::SIGNATURE;
@@ -27,20 +23,6 @@ use tensorferry_tensor::{DType, DenseTensor};
 /// So many models agree with Keras; more is better, fewer is a mistake.
 const AGREEING_MIN: usize = 1550;
 
-/// A model and what Keras predicted with it.
-struct Subject {
-    name: String,
-    store: MemoryStore,
-    calls: Vec<Recorded>,
-    tolerance: Option<Tolerance>,
-}
-
-/// One call: inputs and outputs by name.
-struct Recorded {
-    inputs: Vec<(String, DenseTensor)>,
-    outputs: Vec<(String, DenseTensor)>,
-}
-
 /// What became of one model.
 enum Outcome {
     Agrees,
@@ -49,96 +31,6 @@ enum Outcome {
     Differs(String),
     /// It has no Keras layers, or none is to be run.
     NoModel,
-}
-
-/// Each Keras file of the fixtures once, and the layers models that the reference made of them.
-fn subjects() -> Vec<Subject> {
-    let mut seen = BTreeSet::new();
-    let mut subjects = Vec::new();
-    for case in cases() {
-        let (Some(model), Some(artifact)) = (&case.model, &case.artifact) else { continue };
-        if case.no_io {
-            continue;
-        }
-        let arrays = io_of(model);
-        let calls: Vec<Recorded> =
-            case.calls().iter().map(|call| recorded(call, &arrays)).collect();
-        if calls.is_empty() {
-            continue;
-        }
-        let mut add = |name: String, path: &Path| {
-            if path.exists() && seen.insert(name.clone()) {
-                let (store, calls) = (store_of(path), calls.iter().map(Recorded::copy).collect());
-                subjects.push(Subject { name, store, calls, tolerance: case.tolerance });
-            }
-        };
-        // TensorFlow.js' files are inputs of later cases; they come from goldens below.
-        let is_keras = case.input_format.as_deref().is_some_and(|f| f.starts_with("keras"));
-        if let Some(path) = case.input_path().filter(|_| is_keras) {
-            add(format!("{model}.{artifact}"), &path);
-        }
-        let is_layers = case.output_format.as_deref() == Some("tfjs_layers_model");
-        if is_layers && !case.quantized && case.reference.status == "success" {
-            add(case.id.clone(), &case.golden());
-        }
-    }
-    subjects.extend(layer_models().iter().flat_map(|name| single_layers(name)));
-    subjects
-}
-
-/// The files of a small model that `tasks/oracle/record_layers.py` made.
-fn single_layers(name: &str) -> Vec<Subject> {
-    let arrays = io_of(name);
-    let folder = fixtures::root().join("models").join(name);
-    let subject = |artifact: Artifact| Subject {
-        name: format!("{name}.{}", artifact.id),
-        store: store_of(&folder.join(&artifact.path)),
-        calls: artifact.calls.iter().map(|call| recorded(call, &arrays)).collect(),
-        // Halves are told by what comes out of them.
-        tolerance: None,
-    };
-    load_model(name).artifacts.into_iter().map(subject).collect()
-}
-
-impl Recorded {
-    fn copy(&self) -> Self {
-        Self { inputs: self.inputs.clone(), outputs: self.outputs.clone() }
-    }
-}
-
-fn recorded(call: &Call, arrays: &BTreeMap<String, Array>) -> Recorded {
-    let all = |list: &[ArrayRef]| -> Vec<(String, DenseTensor)> {
-        list.iter().map(|array| (array.name.clone(), tensor(array, arrays))).collect()
-    };
-    Recorded { inputs: all(&call.inputs), outputs: all(&call.outputs) }
-}
-
-fn tensor(array: &ArrayRef, arrays: &BTreeMap<String, Array>) -> DenseTensor {
-    let dtype = DType::from_name(&array.dtype).expect("a dtype of TensorFlow");
-    match (&array.key, &array.values) {
-        (Some(key), _) => {
-            let data = arrays[key].data.clone();
-            DenseTensor::from_bytes(dtype, &array.shape, data).expect("bytes of the shape")
-        }
-        (None, Some(values)) => {
-            let words: Vec<Bytes> = values.iter().map(|word| word.clone().into()).collect();
-            DenseTensor::new(&array.shape, words)
-        }
-        _ => DenseTensor::zeros(dtype, &array.shape).expect("a small tensor"),
-    }
-}
-
-/// A file or a folder in memory.
-fn store_of(path: &Path) -> MemoryStore {
-    let name = path.file_name().expect("a model has a name").to_string_lossy().into_owned();
-    if path.is_file() {
-        return MemoryStore::file(name, fs::read(path).expect("the fixture is there"));
-    }
-    let files = files_of(path);
-    let is_tfjs = files.contains_key("model.json");
-    let empty = MemoryStore::folder(name);
-    let store = files.into_iter().fold(empty, |store, (name, bytes)| store.with(name, bytes));
-    if is_tfjs { store.pointing_at("model.json") } else { store }
 }
 
 fn load(store: &MemoryStore) -> Result<Option<LayersModel>, String> {
@@ -169,7 +61,7 @@ fn run_call(
     subject: &Subject,
     program: &Program,
     state: &mut State,
-    call: &Recorded,
+    call: &EngineCall,
 ) -> Result<(), String> {
     let known = program.inputs();
     let mut inputs = BTreeMap::new();
@@ -195,40 +87,15 @@ fn run_call(
         let named = program.outputs().iter().position(|o| o.name == *name);
         let place = named.filter(|_| has_names).unwrap_or(i);
         let found = outputs[place].tensor().ok_or("an output is no tensor")?;
-        if let Some(difference) = compare(subject.tolerance, expected, found) {
+        if let Some(difference) = subject.difference(expected, found) {
             return Err(format!("{name}: {difference}"));
         }
     }
     Ok(())
 }
 
-/// The first difference from Keras' outputs.
-fn compare(
-    tolerance: Option<Tolerance>,
-    expected: &DenseTensor,
-    found: &DenseTensor,
-) -> Option<String> {
-    let kind = |tensor: &DenseTensor| (tensor.dtype(), tensor.shape().to_vec());
-    if kind(found) != kind(expected) {
-        return Some(format!("{:?} instead of {:?}", kind(found), kind(expected)));
-    }
-    let (Some(a), Some(b)) = (found.to_f64(), expected.to_f64()) else {
-        return (found != expected).then(|| format!("{found:?} instead of {expected:?}"));
-    };
-    // The oracle's judgement where it has one; else what summing in another order may change.
-    let is_half = tolerance.is_some_and(|t| t.rtol >= 0.01);
-    let (rtol, atol) = if is_half { (1e-2, 1e-3) } else { (1e-5, 1e-5) };
-    let is_exact = !expected.dtype().is_float();
-    let (rtol, atol) = if is_exact { (0.0, 0.0) } else { (rtol, atol) };
-    let close = |(x, y): (&f64, &f64)| {
-        x == y || (x.is_nan() && y.is_nan()) || (x - y).abs() <= atol + rtol * y.abs()
-    };
-    let at = a.iter().zip(&b).position(|pair| !close(pair))?;
-    Some(format!("element {at} is {} instead of {}", a[at], b[at]))
-}
-
 fn run(subject: &Subject) -> (BTreeSet<&'static str>, Outcome) {
-    let model = match load(&subject.store) {
+    let model = match load(&subject.store()) {
         Ok(Some(model)) => model,
         Ok(None) => return (BTreeSet::new(), Outcome::NoModel),
         Err(what) => return (BTreeSet::new(), Outcome::Lacks(what)),
@@ -315,7 +182,7 @@ fn unrolled_loops_compute_the_same() {
     let mut n = 0;
     for name in layer_models().iter().filter(|name| names.iter().any(|part| name.contains(part))) {
         let Some(subject) = single_layers(name).into_iter().next() else { continue };
-        let model = load(&subject.store).expect("it is read").expect("it has layers");
+        let model = load(&subject.store()).expect("it is read").expect("it has layers");
         let lowered = lower(&model, &LowerOptions { unroll_max: 8 }).expect("it is lowered");
         // What has no known number of steps stays a loop.
         if !lowered.functions.is_empty() {
