@@ -31,6 +31,21 @@ def activations(d):
   return each((3, 4), [L.Activation(name) for name in names])
 
 
+def every_activation(d):
+  """All that this Keras has a name for."""
+  import inspect
+  found = [name for name, f in vars(keras.activations).items() if inspect.isfunction(f)]
+  names = sorted(set(found) - {"get", "serialize", "deserialize", "get_globals"})
+  x = L.Input((3, 4))
+  def applied(name):
+    try:
+      L.Activation(name)(keras.ops.zeros((1, 4)) if not KERAS2 else keras.backend.zeros((1, 4)))
+      return L.Activation(name)(x)
+    except Exception:  # a function of this module that is no activation, or wants more than one argument
+      return None
+  return keras.Model(x, [y for y in map(applied, names) if y is not None])
+
+
 def activation_layers(d):
   slope = {"alpha": 0.2} if KERAS2 else {"negative_slope": 0.2}
   layers = [L.ReLU(max_value=d.of(None, 1.0), negative_slope=d.of(0.0, 0.3), threshold=d.of(0.0, 0.4)), L.LeakyReLU(**slope),
@@ -162,7 +177,7 @@ def fourier_features(d):
 
 
 CASES = [
-    ("dense", 6, dense), ("einsum_dense", 6, einsum_dense), ("embedding", 4, embedding), ("activations", 1, activations),
+    ("dense", 6, dense), ("einsum_dense", 6, einsum_dense), ("embedding", 4, embedding), ("activations", 1, activations), ("every_activation", 1, every_activation),
     ("activation_layers", 5, activation_layers), ("softmax_mask", 1, softmax_mask), ("batch_normalization", 6, batch_normalization),
     ("layer_normalization", 6, layer_normalization), ("group_normalization", 5, group_normalization),
     ("other_normalizations", 3, other_normalizations), ("spectral_normalization", 1, spectral_normalization),

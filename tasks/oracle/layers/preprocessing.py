@@ -106,7 +106,7 @@ AUGMENTATIONS = {
     "RandomGrayscale": {}, "RandomHue": {"factor": 0.2, "value_range": (0, 1)}, "RandomInvert": {"value_range": (0, 1)},
     "RandomPerspective": {}, "RandomPosterization": {"factor": 4, "value_range": (0, 1)}, "RandomSaturation": {"factor": 0.2},
     "RandomSharpness": {"factor": 0.2, "value_range": (0, 1)}, "RandomShear": {"x_factor": 0.2}, "Solarization": {"value_range": (0, 1)},
-    "ContrastLimitedAdaptiveHistogramEqualization": {"value_range": (0, 1)},
+    "MaxNumBoundingBoxes": {"max_number": 3},
 }
 
 
@@ -120,6 +120,62 @@ def augmentation(name):
   return make
 
 
+def hashed_crossing(d):
+  kinds = [d.of("string", "int64", "int32") for _ in range(d.int(2, 3))]
+  shape = d.of((1,), ())
+  d.size = max(d.size, 2)  # a batch of one looks like a column to Keras, when it runs eagerly
+  xs = [L.Input(shape, dtype=kind, name=f"x{i}") for i, kind in enumerate(kinds)]
+  layer = L.HashedCrossing(d.int(3, 30), output_mode=d.of("int", "int", "one_hot"))
+  return keras.Model(xs, layer(xs)), {f"x{i}": WORDS if kind == "string" else 50 for i, kind in enumerate(kinds)}
+
+
+def stft(mode):
+  def make(d):
+    if KERAS2:
+      return None
+    # TensorFlow has no convolution on CPUs with the channels first.
+    o = dict(mode=mode, frame_length=d.int(6, 12), expand_dims=d.flag(), padding=d.of("valid", "same"),
+             scaling=d.of("density", "spectrum", None), window=d.of("hann", "hamming"), periodic=d.flag())
+    o["frame_step"] = d.of(None, d.int(2, o["frame_length"]))
+    o["fft_length"] = d.of(None, 16, 20)
+    return sequential((40, 2), L.STFTSpectrogram(**o)), {"keep": True}
+  return make
+
+
+def mel(d):
+  if KERAS2:
+    return None
+  o = dict(fft_length=d.of(32, 64), sequence_stride=d.int(7, 20), window=d.of("hann", "hamming", None), num_mel_bins=d.int(4, 9),
+           sampling_rate=d.of(8000, 16000), min_freq=d.of(20.0, 125.0), max_freq=d.of(None, 3800.0), power_to_db=d.flag(),
+           mag_exp=d.of(2.0, 1.0), top_db=d.of(80.0, 20.0), ref_power=d.of(1.0, 3.0))
+  o["sequence_length"] = d.of(None, 32, 25)
+  return sequential((d.of(150, 200),), L.MelSpectrogram(**o)), {"keep": True}
+
+
+def clahe(d):
+  if not hasattr(L, "CLAHE") and not hasattr(L, "ContrastLimitedAdaptiveHistogramEqualization"):
+    return None
+  high = d.of(1, 255)
+  o = dict(value_range=(0, high), clip_limit=d.of(4.0, 1.5, 0.0), tile_grid_size=d.of((2, 2), (3, 4), (2, 3)))
+  layer = L.ContrastLimitedAdaptiveHistogramEqualization(**o)
+  return sequential((d.int(9, 14), d.int(9, 14), d.of(1, 3)), layer), \
+      {"keep": True, "*": lambda shape, rng: (rng.uniform(0, 1, shape) ** 2 * high).astype("float32")}
+
+
+def sparse_inputs(d):
+  x = L.Input((6,), sparse=True, name="x")
+  return keras.Model(x, L.Dense(3, activation=d.activation())(x)), \
+      {"*": lambda shape, rng: (rng.uniform(-1, 1, shape) * (rng.rand(*shape) < 0.4)).astype("float32")}
+
+
+def sparse_categories(d):
+  x, words = L.Input((4,), dtype="int64", name="x"), L.Input((3,), dtype="string", name="words")
+  mode = d.of("multi_hot", "count")
+  found = L.StringLookup(vocabulary=WORDS[:4], output_mode=mode, sparse=True)(words)
+  return keras.Model([x, words], [L.Dense(3)(L.CategoryEncoding(6, output_mode=mode, sparse=True)(x)), L.Dense(2)(found)]), \
+      {"x": 6, "words": WORDS, "keep": True}
+
+
 def pipeline(d):
   if KERAS2:
     return None
@@ -131,5 +187,7 @@ CASES = [
     ("category_encoding", 1, category_encoding), ("discretization", 4, discretization), ("hashing", 8, hashing),
     ("string_lookup", 8, string_lookup), ("string_lookup_inverse", 2, string_lookup_inverse), ("integer_lookup", 6, integer_lookup),
     ("adapted_lookup", 1, adapted_lookup), ("text_vectorization", 8, text_vectorization), ("resizing", 10, resizing),
-    ("center_crop", 5, center_crop), ("pipeline", 1, pipeline),
+    ("center_crop", 5, center_crop), ("pipeline", 1, pipeline), ("hashed_crossing", 8, hashed_crossing), ("mel", 10, mel),
+    ("clahe", 6, clahe), ("sparse_inputs", 2, sparse_inputs), ("sparse_categories", 2, sparse_categories),
+] + [(f"stft_{mode}", 2, stft(mode)) for mode in ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
 ] + [(name.lower(), 1, augmentation(name)) for name in AUGMENTATIONS]

@@ -79,6 +79,64 @@ def cells(d):
   return sequential((4, 3), L.Masking(), L.RNN(cell, **o)), {"*": with_gaps}
 
 
+def cells_stateful(d):
+  kinds = [L.LSTMCell(3), L.GRUCell(2), L.SimpleRNNCell(4)]
+  d.rng.shuffle(kinds)
+  cell = kinds[0] if d.flag() else kinds[:2]
+  x = L.Input(batch_shape=(2, 4, 3))
+  return keras.Model(x, L.RNN(cell, stateful=True, return_sequences=d.flag())(x)), {"calls": 3}
+
+
+def cells_unrolled(d):
+  cell = d.of([L.LSTMCell(3), L.LSTMCell(2)], [L.GRUCell(2), L.SimpleRNNCell(3)], L.GRUCell(3))
+  y = L.RNN(cell, unroll=True, return_sequences=True)
+  return sequential((4, 3), L.Masking(), y), {"*": with_gaps}
+
+
+def cells_states(d):
+  x, h = L.Input((4, 3), name="x"), L.Input((2,), name="h")
+  return keras.Model([x, h], L.RNN(L.GRUCell(2), return_sequences=d.flag())(x, initial_state=[h]))
+
+
+def bidirectional_cells(d):
+  layer = L.RNN(d.of(L.LSTMCell(3), L.GRUCell(2)), return_sequences=d.flag())
+  return sequential((4, 3), L.Masking(), L.Bidirectional(layer)), {"*": with_gaps}
+
+
+def bidirectional_stateful(d):
+  x = L.Input(batch_shape=(2, 4, 3))
+  layer = getattr(L, d.of("LSTM", "GRU"))(2, stateful=True, return_sequences=d.flag())
+  return keras.Model(x, L.Bidirectional(layer)(x)), {"calls": 3}
+
+
+def conv_lstm_stateful(d):
+  x = L.Input(batch_shape=(2, 3, 5, 4, 2))
+  return keras.Model(x, L.ConvLSTM2D(2, 3, padding="same", stateful=True, return_sequences=d.flag())(x)), {"calls": 2}
+
+
+def cudnn(name):
+  """Keras' own LSTM and GRU stand in: they load what the layer stored, which itself runs on GPUs alone."""
+  def make(d):
+    if not KERAS2:
+      return None
+    import tensorflow as tf
+    o = dict(units=d.int(2, 4), return_sequences=d.flag(), go_backwards=d.flag())
+    wraps, states = d.flag(), d.flag()
+    if wraps or states:
+      o["go_backwards"] = False
+    n_in = d.int(2, 5)
+
+    def model(layer):
+      x = L.Input((d.of(4), n_in), name="x")
+      if wraps:
+        return keras.Model(x, L.Bidirectional(layer(**o))(x))
+      y = layer(return_state=states, **o)(x)
+      return keras.Model(x, list(y) if states else y)
+    same = (lambda **o: L.LSTM(**o)) if name == "LSTM" else (lambda **o: L.GRU(reset_after=True, **o))
+    return model(getattr(tf.compat.v1.keras.layers, f"CuDNN{name}")), {"stand_in": model(same)}
+  return make
+
+
 def bidirectional(d):
   name = d.of("LSTM", "GRU", "SimpleRNN")
   o = options(d, name)
@@ -146,5 +204,9 @@ CASES = (
        ("bidirectional_states", 2, bidirectional_states), ("time_distributed", 6, time_distributed),
        ("time_distributed_masked", 1, time_distributed_masked)]
     + [(f"conv_lstm{n}d", 4, conv_lstm(n)) for n in (1, 2, 3)]
-    + [("merged_masks", 5, merged_masks), ("joined_masks", 3, joined_masks)]
+    + [("merged_masks", 5, merged_masks), ("joined_masks", 3, joined_masks), ("rnn_cells_stateful", 4, cells_stateful),
+       ("rnn_cells_unrolled", 3, cells_unrolled), ("rnn_cells_states", 2, cells_states),
+       ("bidirectional_cells", 3, bidirectional_cells), ("bidirectional_stateful", 2, bidirectional_stateful),
+       ("conv_lstm_stateful", 2, conv_lstm_stateful)]
+    + [(f"cudnn_{name.lower()}", 6, cudnn(name)) for name in ("LSTM", "GRU")]
 )

@@ -198,6 +198,24 @@ def _(r):
               binary_output=len(weights) == 0 and r.flag())
 
 
+@cases.op("SparseCross", n=16)
+def _(r):
+  rows, hashed = r.int(1, 3), r.flag()
+  kinds = ["int64", "string"]
+  feature = lambda kind, shape: (r.numbers("int64", shape, 0, 1 << 40) if kind == "int64" else
+                                 np.array([b"w%d" % r.int(0, 99) for _ in range(int(np.prod(shape)))], object).reshape(shape))
+  dense = [feature(r.any(kinds), [rows, r.int(1, 2)]) for _ in range(r.int(1, 3))]
+  found = []
+  for _ in range(r.int(0, 2)):
+    places, _values, shape = sparse(r, [rows, 2], "float32", 0.7)
+    found.append((places, feature(r.any(kinds), [len(places)]), shape))
+  values = [f[1] for f in found]
+  has_ints = any(x.dtype != object for x in values + dense)
+  return dict(indices=[f[0] for f in found], values=values, shapes=[f[2] for f in found], dense_inputs=dense,
+              hashed_output=hashed, num_buckets=r.pick([1000, 0, 7]), hash_key=r.int(0, 1 << 40),
+              out_type="int64" if hashed else "string", internal_type="int64" if has_ints else "string")
+
+
 @cases.op("SparseCrossHashed", n=16)
 def _(r):
   rows, strong = r.int(1, 3), r.flag()

@@ -156,7 +156,8 @@ impl<'m> Call<'_, 'm> {
         outputs.first().map(|tensor| tensor.value).ok_or_else(|| "it has no output".to_owned())
     }
 
-    /// Does what `f` does as a part of the layer with a config of its own: its cell.
+    /// Does what `f` does as a part of the layer with a config of its own: its cell. Without an
+    /// attribute the part is the layer itself.
     ///
     /// # Errors
     /// What `f` says.
@@ -167,9 +168,13 @@ impl<'m> Call<'_, 'm> {
         config: &'m Map<String, Json>,
         f: impl FnOnce(&mut Call<'_, 'm>) -> Lowered<T>,
     ) -> Lowered<T> {
-        let node = self.parts().iter().find(|part| part.attribute == attribute);
+        let part = self.parts().iter().find(|part| part.attribute == attribute);
+        let (node, path) = match attribute {
+            "" => (self.node, self.path.clone()),
+            _ => (part, format!("{}/{attribute}", self.path)),
+        };
         let mut inner = Call {
-            path: format!("{}/{attribute}", self.path),
+            path,
             lowering: &mut *self.lowering,
             config: Config::new(config),
             class_name,

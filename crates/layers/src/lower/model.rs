@@ -342,13 +342,14 @@ impl<'m> Lowering<'m> {
     }
 }
 
-/// An input layer.
+/// An input layer. One that is sparse takes the same numbers with the zeros written out.
 fn input(name: &str, config: &Members) -> Lowered<Input> {
     let view = Config::new(config);
-    for key in ["sparse", "ragged"] {
-        if view.flag(key, false) {
-            return Err(format!("the input `{name}` is {key}"));
-        }
+    if view.flag("ragged", false) {
+        return Err(format!(
+            "the input `{name}` is ragged; save the model with a dense input and a mask: `Masking`, \
+             or `Embedding` with mask_zero=true"
+        ));
     }
     let shape = input_shape(&view);
     let shape = shape.ok_or_else(|| format!("the input `{name}` has no shape"))?;

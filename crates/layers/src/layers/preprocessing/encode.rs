@@ -189,6 +189,46 @@ pub(super) fn lower_hashing(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
     one(written(c, bins, mode, n as u64, dtype, None)?)
 }
 
+/// Bins by the hash of the values of all inputs together.
+pub(super) fn lower_crossing(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
+    /// The key of `tf.sparse.cross_hashed`.
+    const KEY: i64 = 0xDECA_FCAF_FE;
+    let n = c.config.int("num_bins").filter(|n| *n > 0).ok_or("num_bins is missing")?;
+    let (mut columns, mut types) = (Vec::new(), Vec::new());
+    for x in c.inputs.clone() {
+        let is_text = c.dtype(x.value)? == DType::String;
+        let x = if is_text { x.value } else { c.cast(x.value, DType::Int64)? };
+        types.push(c.dtype(x)?.into());
+        columns.push(match c.rank(x)? {
+            1 => c.expand(x, -1)?,
+            2 => x,
+            rank => return Err(format!("it is called with an input of rank {rank}")),
+        });
+    }
+    let rank = c.rank(c.x()?)?;
+    let attrs = [
+        ("N", Attr::Int(0)),
+        ("sparse_types", Attr::types(&[])),
+        ("dense_types", Attr::types(&types)),
+        ("hashed_output", Attr::Bool(true)),
+        ("num_buckets", Attr::Int(n)),
+        ("hash_key", Attr::Int(KEY)),
+        ("out_type", Attr::Type(DType::Int64.into())),
+        ("internal_type", Attr::Type(DType::Int64.into())),
+    ];
+    let crossed = c.node("SparseCross", &columns, &attrs)?;
+    // Each row has one crossing: the values alone are the bins.
+    let bins = *crossed.get(1).ok_or("SparseCross has no values")?;
+    let x = c.x()?;
+    let batch = c.size(x, 0)?;
+    let sizes = if rank == 1 { vec![batch] } else { vec![batch, Size::Known(1)] };
+    let bins = c.reshape(bins, &sizes)?;
+    let mode = mode(&c.config, "int");
+    let default = if mode == "int" { DType::Int64 } else { DType::Float32 };
+    let dtype = c.declared_dtype().unwrap_or(default);
+    one(written(c, bins, mode, n as u64, dtype, None)?)
+}
+
 /// A value of the config as a constant of the type that `x` has.
 pub(super) fn constant_like(c: &mut Call<'_, '_>, x: Value, value: &Json) -> Lowered<Value> {
     match value {

@@ -17,7 +17,7 @@ fn target(c: &Call<'_, '_>) -> Lowered<(usize, usize)> {
 }
 
 /// The images as a batch with the channels last.
-fn images(c: &mut Call<'_, '_>) -> Lowered<Value> {
+pub(super) fn images(c: &mut Call<'_, '_>) -> Lowered<Value> {
     let x = c.x()?;
     if c.rank(x)? != 4 {
         return Err("its input is no batch of images".to_owned());
@@ -131,16 +131,22 @@ pub(super) fn lower_augmentation(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
     one(c.cast(x, dtype)?)
 }
 
-/// Each channel of each image from the lowest value of the range to the highest; a channel of one
-/// value stays as it is.
-pub(super) fn lower_auto_contrast(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
-    let (x, dtype) = (c.x()?, c.compute_dtype());
-    let x = c.cast(x, dtype)?;
+/// The range that the values of an image are in.
+pub(super) fn value_range(c: &Call<'_, '_>) -> Lowered<(f64, f64)> {
     let range = c.config.get("value_range").and_then(|range| range.as_array());
     let range: Option<Vec<f64>> =
         range.map(|all| all.iter().filter_map(serde_json::Value::as_f64).collect());
     let range = range.unwrap_or_else(|| vec![0.0, 255.0]);
     let [from, to] = range[..] else { return Err("value_range is broken".to_owned()) };
+    Ok((from, to))
+}
+
+/// Each channel of each image from the lowest value of the range to the highest; a channel of one
+/// value stays as it is.
+pub(super) fn lower_auto_contrast(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
+    let (x, dtype) = (c.x()?, c.compute_dtype());
+    let x = c.cast(x, dtype)?;
+    let (from, to) = value_range(c)?;
     let wide = in_range(c, x, (from, to), (0.0, 255.0))?;
     let low = c.reduce("Min", wide, &[1, 2], true)?;
     let high = c.reduce("Max", wide, &[1, 2], true)?;
@@ -157,7 +163,12 @@ pub(super) fn lower_auto_contrast(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> 
 }
 
 /// From one range of values to another.
-fn in_range(c: &mut Call<'_, '_>, x: Value, from: (f64, f64), to: (f64, f64)) -> Lowered<Value> {
+pub(super) fn in_range(
+    c: &mut Call<'_, '_>,
+    x: Value,
+    from: (f64, f64),
+    to: (f64, f64),
+) -> Lowered<Value> {
     if from == to {
         return Ok(x);
     }

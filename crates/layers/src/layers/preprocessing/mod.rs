@@ -3,6 +3,8 @@
 //! Vocabularies and bin boundaries of an adapted layer lie in the config or in the assets of a
 //! `.keras` file; only `Normalization` and inverse document frequencies are weights.
 
+mod audio;
+mod clahe;
 mod encode;
 mod images;
 mod lookup;
@@ -107,7 +109,7 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         ..UNKNOWN
     },
     LayerDef { class_name: "Hashing", lower: Some(encode::lower_hashing), ..HASHED },
-    LayerDef { class_name: "HashedCrossing", ..HASHED },
+    LayerDef { class_name: "HashedCrossing", lower: Some(encode::lower_crossing), ..HASHED },
     LayerDef { class_name: "StringLookup", ..LOOKUP },
     LayerDef { class_name: "IntegerLookup", ..LOOKUP },
     LayerDef {
@@ -116,7 +118,12 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         lower: Some(lookup::lower_text_vectorization),
         ..UNKNOWN
     },
-    LayerDef { class_name: "MelSpectrogram", output_shapes: mel_spectrogram, ..UNKNOWN },
+    LayerDef {
+        class_name: "MelSpectrogram",
+        output_shapes: mel_spectrogram,
+        lower: Some(audio::lower_mel),
+        ..UNKNOWN
+    },
     LayerDef {
         class_name: "STFTSpectrogram",
         variables: |config| {
@@ -127,6 +134,7 @@ pub(crate) const LAYERS: &[LayerDef] = &[
             real.into_iter().chain(imaginary).collect()
         },
         output_shapes: stft_spectrogram,
+        lower: Some(audio::lower_stft),
         ..UNKNOWN
     },
     LayerDef {
@@ -136,7 +144,7 @@ pub(crate) const LAYERS: &[LayerDef] = &[
         masks: Masks::Own,
         ..UNKNOWN
     },
-    LayerDef { class_name: "MaxNumBoundingBoxes", output_shapes: |_, _| None, ..UNKNOWN },
+    LayerDef { class_name: "MaxNumBoundingBoxes", ..AUGMENTATION },
 ];
 
 /// Layers that change the values of an image, all but two of them only while training. TensorFlow.js has
@@ -144,7 +152,11 @@ pub(crate) const LAYERS: &[LayerDef] = &[
 pub(crate) const IMAGE_LAYERS: &[LayerDef] = &[
     LayerDef { class_name: "AugMix", ..AUGMENTATION },
     LayerDef { class_name: "AutoContrast", lower: Some(images::lower_auto_contrast), ..UNKNOWN },
-    LayerDef { class_name: "ContrastLimitedAdaptiveHistogramEqualization", ..UNKNOWN },
+    LayerDef {
+        class_name: "ContrastLimitedAdaptiveHistogramEqualization",
+        lower: Some(clahe::lower_clahe),
+        ..UNKNOWN
+    },
     LayerDef { class_name: "CutMix", ..AUGMENTATION },
     LayerDef { class_name: "Equalization", ..AUGMENTATION },
     LayerDef { class_name: "MixUp", ..AUGMENTATION },
@@ -263,10 +275,7 @@ fn stft_spectrogram(config: &Config<'_>, inputs: &[Shape]) -> Option<Vec<Shape>>
     let step = config.size("frame_step").or_else(|| length.checked_div(2))?;
     let window = Window { size: length, stride: step, dilation: 1 };
     let frames = window.slide(samples, config.text("padding").unwrap_or("valid"))?;
-    let bins = match config.size("fft_length") {
-        Some(given) => given / 2,
-        None => length.checked_next_power_of_two()? / 2,
-    };
+    let bins = fft_length(config, length)? / 2;
     let parts = if config.text("mode") == Some("stft") { 2 } else { 1 };
     let bins = bins.checked_add(1)?.checked_mul(parts)?;
     one(match (config.flag("expand_dims", false), is_first) {
@@ -279,6 +288,14 @@ fn stft_spectrogram(config: &Config<'_>, inputs: &[Shape]) -> Option<Vec<Shape>>
             vec![*batch, map_dim(channels, |channels| channels.checked_mul(bins))?, frames]
         }
     })
+}
+
+/// As the config says, or the power of two that a frame fits in.
+fn fft_length(config: &Config<'_>, frame: u64) -> Option<u64> {
+    match config.size("fft_length") {
+        Some(given) => Some(given),
+        None => frame.checked_next_power_of_two(),
+    }
 }
 
 fn pipeline(config: &Config<'_>, inputs: &[Shape]) -> Option<Vec<Shape>> {

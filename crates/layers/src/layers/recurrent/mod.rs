@@ -32,7 +32,8 @@ const SEQUENCE: LayerDef = LayerDef {
     ..LayerDef::SHAPE_KEEPING
 };
 const CONV: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..SEQUENCE };
-const CUDNN: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEPING };
+/// A layer of Keras 1 and 2 that keeps its weights as NVIDIA's library wants them.
+const CUDNN: LayerDef = LayerDef { tfjs: Tfjs::Unknown, variables: cell_variables, ..SEQUENCE };
 
 /// The family's definitions.
 pub(crate) const LAYERS: &[LayerDef] = &[
@@ -104,13 +105,11 @@ pub(crate) const LAYERS: &[LayerDef] = &[
     LayerDef { class_name: "ConvLSTM3DCell", ..CONV_CELL },
     LayerDef {
         class_name: "CuDNNLSTM",
-        variables: cell_variables,
         output_shapes: |config, inputs| sequence_shapes(config, inputs, 2),
         ..CUDNN
     },
     LayerDef {
         class_name: "CuDNNGRU",
-        variables: cell_variables,
         output_shapes: |config, inputs| sequence_shapes(config, inputs, 1),
         ..CUDNN
     },
@@ -240,8 +239,8 @@ fn cell_sizes(class_name: &str, config: &Config<'_>) -> Option<(u64, Vec<u64>)> 
     if class_name != "StackedRNNCells" {
         let units = config.size("units")?;
         let n_states = match class_name {
-            "LSTMCell" => 2,
-            "GRUCell" | "SimpleRNNCell" => 1,
+            "LSTMCell" | "CuDNNLSTM" => 2,
+            "GRUCell" | "SimpleRNNCell" | "CuDNNGRU" => 1,
             _ => return None,
         };
         return Some((units, vec![units; n_states]));
