@@ -192,7 +192,7 @@ pub(super) fn lower_hashing(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
 /// Bins by the hash of the values of all inputs together.
 pub(super) fn lower_crossing(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
     /// The key of `tf.sparse.cross_hashed`.
-    const KEY: i64 = 0xDECA_FCAF_FE;
+    const KEY: i64 = 0x00DE_CAFC_AFFE;
     let n = c.config.int("num_bins").filter(|n| *n > 0).ok_or("num_bins is missing")?;
     let (mut columns, mut types) = (Vec::new(), Vec::new());
     for x in c.inputs.clone() {
