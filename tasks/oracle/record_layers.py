@@ -1,7 +1,7 @@
 """Records what Keras predicts with small models of every layer class, at options drawn at random.
 
   PYTHON tasks/oracle/record_layers.py DIR [CASE...]     in each environment of setup.sh; only these cases anew
-  cargo xtask pack-layers --from DIR                     packs them into fixtures/layers-keras2.tar.gz and -keras3.tar.gz
+  cargo xtask pack-layers --from DIR                     packs them into fixtures/layers-*.tar.gz
 
 For each model: the file that Keras saves, inputs and outputs, in the layout of the other fixtures (see crate
 tensorferry-conformance). The same seed gives the same models. The tables are in tasks/oracle/layers/.

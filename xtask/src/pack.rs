@@ -62,18 +62,21 @@ pub(crate) fn extra(args: &[String]) -> Result<()> {
     one_archive(Path::new(from), &["goldens", "manifest-extra.json", "models"], "extra.tar.gz")
 }
 
-/// `pack-layers --from DIR`: what `tasks/oracle/record_layers.py` recorded, one archive for each
-/// Keras.
+/// `pack-layers --from DIR`: what `tasks/oracle/record_layers.py` recorded, for each Keras one archive
+/// of convolutions, which are half of the bytes, and one of the rest.
 pub(crate) fn layers(args: &[String]) -> Result<()> {
     let from = option(args, "--from").ok_or("`pack-layers` needs `--from DIR`")?;
     for keras in ["keras2", "keras3"] {
         let list = format!("layers-{keras}.json");
         let bytes = fs::read(Path::new(from).join(&list))?;
         let models: Vec<String> = serde_json::from_slice(&bytes)?;
-        let folders = models.iter().map(|model| format!("models/{model}"));
-        let names: Vec<String> = std::iter::once(list).chain(folders).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        one_archive(Path::new(from), &names, &format!("layers-{keras}.tar.gz"))?;
+        let (convolutions, rest): (Vec<_>, Vec<_>) =
+            models.iter().map(|model| format!("models/{model}")).partition(|m| m.contains("conv"));
+        let mut rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+        rest.push(&list);
+        let convolutions: Vec<&str> = convolutions.iter().map(String::as_str).collect();
+        one_archive(Path::new(from), &convolutions, &format!("layers-{keras}-conv.tar.gz"))?;
+        one_archive(Path::new(from), &rest, &format!("layers-{keras}.tar.gz"))?;
     }
     Ok(())
 }

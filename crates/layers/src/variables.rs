@@ -230,9 +230,12 @@ struct SnakeCounter(std::collections::HashMap<String, usize>);
 
 impl SnakeCounter {
     fn next(&mut self, class_name: &str) -> String {
-        // A config may call it `Model`; in Keras the object is a `Functional` all the same.
-        let is_functional = matches!(class_name, "Model" | "LayersModel");
-        let snake = to_snake_case(if is_functional { "Functional" } else { class_name });
+        // The object's class has another name than the config gives it.
+        let snake = to_snake_case(match class_name {
+            "Model" | "LayersModel" => "Functional",
+            "GroupQueryAttention" => "GroupedQueryAttention",
+            other => other,
+        });
         let n = self.0.entry(snake.clone()).or_default();
         let name = if *n == 0 { snake } else { format!("{snake}_{n}") };
         *n += 1;
