@@ -1,14 +1,14 @@
 //! Convolutions of images.
 
 use tensorferry_kernels::{
-    DepthwiseFilter, Finish, Image, Packed, Post, Tools, conv2d, depthwise2d,
+    DepthwiseFilter, Finish, Image, Packed, Post, Tools, Workers, conv2d, depthwise2d,
 };
 use tensorferry_tensor::DenseTensor;
 
 use super::{absorb, constant, is_f32, known};
 use crate::way::operands;
 use crate::window::{Padding, Sliding};
-use crate::{Args, Border, Error, Fact, Kernel, Result, Value, Way, checked_len};
+use crate::{Args, Border, Fact, Kernel, Result, Value, Way, checked_len};
 
 /// The windows of `x`, whose channels are last.
 pub(crate) fn image(sliding: &Sliding, x: &[usize], window: [usize; 2]) -> Result<Image> {
@@ -64,6 +64,36 @@ fn widen(sliding: &mut Sliding, border: &Border) -> bool {
     true
 }
 
+/// What both kinds of convolution do around their arithmetic.
+struct Around<'a> {
+    image: &'a Image,
+    /// Channels that come out.
+    channels: usize,
+    /// The first input that belongs to what follows.
+    first: usize,
+    finish: &'a Finish,
+}
+
+impl Around<'_> {
+    /// What `compute` writes, from the elements of `x` and the operands of what follows.
+    fn run(
+        &self,
+        x: &DenseTensor,
+        inputs: &Args,
+        tools: &mut Tools,
+        compute: impl FnOnce(&Workers, &[f32], &[&[f32]], &mut [f32]),
+    ) -> Result<DenseTensor> {
+        let [rows, columns] = self.image.output;
+        let shape = [self.image.n, rows, columns, self.channels];
+        let len = checked_len(&shape)?;
+        let operands = operands(&self.finish.posts, inputs, self.first, (len, self.channels))?;
+        let all = x.as_slice().ok_or_else(|| crate::rows::refused(x.dtype()))?;
+        let mut out = tools.buffers.take(len);
+        compute(&tools.workers, all, &operands, &mut out);
+        Ok(DenseTensor::new(&shape, out))
+    }
+}
+
 /// A convolution in one group.
 pub(crate) fn conv(sliding: Result<Sliding>, inputs: &[Fact]) -> Option<Way> {
     let sliding = sliding.ok()?;
@@ -102,14 +132,12 @@ impl Kernel for Conv {
             }
         };
         ensure!(image.channels == self.dims[2], "images of {} channels", image.channels);
-        let shape = [image.n, image.output[0], image.output[1], out_channels];
-        let len = checked_len(&shape)?;
         let first = if self.filter.is_some() { 1 } else { 2 };
-        let operands = operands(&self.finish.posts, inputs, first, (len, out_channels))?;
-        let all = x.as_slice().ok_or_else(|| crate::rows::refused(x.dtype()))?;
-        let mut out = tools.buffers.take(len);
-        conv2d(&tools.workers, &image, all, filter, &self.finish, &operands, &mut out);
-        Ok(vec![self.sliding.restored(DenseTensor::new(&shape, out)).into()])
+        let around = Around { image: &image, channels: out_channels, first, finish: &self.finish };
+        let y = around.run(&x, inputs, tools, |workers, all, operands, out| {
+            conv2d(workers, &image, all, filter, &self.finish, operands, out);
+        })?;
+        Ok(vec![self.sliding.restored(y).into()])
     }
 
     fn absorb(&mut self, post: &Post) -> bool {
@@ -156,14 +184,12 @@ impl Kernel for Depthwise {
                 &late
             }
         };
-        let shape = [image.n, image.output[0], image.output[1], channels];
-        let len = checked_len(&shape)?;
         let first = if self.filter.is_some() { 1 } else { 2 };
-        let operands = operands(&self.finish.posts, inputs, first, (len, channels))?;
-        let all = x.as_slice().ok_or_else(|| Error::invalid("images of single precision"))?;
-        let mut out = tools.buffers.take(len);
-        depthwise2d(&tools.workers, &image, all, filter, &self.finish, &operands, &mut out);
-        Ok(vec![self.sliding.restored(DenseTensor::new(&shape, out)).into()])
+        let around = Around { image: &image, channels, first, finish: &self.finish };
+        let y = around.run(&x, inputs, tools, |workers, all, operands, out| {
+            depthwise2d(workers, &image, all, filter, &self.finish, operands, out);
+        })?;
+        Ok(vec![self.sliding.restored(y).into()])
     }
 
     fn absorb(&mut self, post: &Post) -> bool {

@@ -186,16 +186,49 @@ fn size(longest: usize, (low, high): (i64, i64), rows: i64, columns: i64) -> Res
     Ok([n(rows)?, n(columns)?])
 }
 
-/// Versions that take matrices' diagonals out.
-macro_rules! diag_parts {
-    ($($(#[doc = $doc:literal])+ $name:ident [$($align:literal)?] $case:expr;)*) => {
+/// What an op does with diagonals, whatever side shorter ones are on.
+struct Kind {
+    inputs: &'static [&'static str],
+    outputs: &'static [&'static str],
+    infer: fn(&[Fact]) -> Result<Vec<Shape>>,
+    /// With the alignment.
+    eval: fn(&Args, &str) -> Result<Vec<Value>>,
+}
+
+/// Diagonals are taken out of matrices.
+const PARTS: Kind = Kind {
+    inputs: &["input: T", "k: int32", "padding_value: T"],
+    outputs: &["diagonal: T"],
+    infer: |x| infer_parts(&x[0], x[1].ints()),
+    eval: |x, align| parts(x.tensor(0)?, &x.ints(1)?, align, x.tensor(2)?),
+};
+
+/// They are put into matrices of one value.
+const FILLED: Kind = Kind {
+    inputs: &["diagonal: T", "k: int32", "num_rows: int32", "num_cols: int32", "padding_value: T"],
+    outputs: &["output: T"],
+    infer: infer_diag,
+    eval: diag,
+};
+
+/// They are put into matrices.
+const SET: Kind = Kind {
+    inputs: &["input: T", "diagonal: T", "k: int32"],
+    outputs: &["output: T"],
+    infer: |x| Ok(vec![x[0].shape.clone()]),
+    eval: |x, align| set(x.tensor(0)?, x.tensor(1)?, &x.ints(2)?, align),
+};
+
+/// Versions of these: a third one has an alignment, before it shorter diagonals were on the left.
+macro_rules! versions {
+    ($($(#[doc = $doc:literal])+ $name:ident [$($align:ident)?] $kind:ident, $case:expr;)*) => {
         $(
             attrs! {
                 $(#[doc = $doc])+
                 struct $name {
                     $(
-                        #[doc = $align]
-                        align: String = "RIGHT_LEFT".to_owned(),
+                        /// Which side shorter diagonals are on, above the main one and below.
+                        $align: String = "RIGHT_LEFT".to_owned(),
                     )?
                 }
             }
@@ -203,70 +236,49 @@ macro_rules! diag_parts {
             impl Op for $name {
                 const SPEC: Spec = Spec {
                     name: stringify!($name),
-                    inputs: &["input: T", "k: int32", "padding_value: T"],
-                    outputs: &["diagonal: T"],
+                    inputs: $kind.inputs,
+                    outputs: $kind.outputs,
                     ..Spec::PURE
                 };
                 const CASES: &'static [Case] = &[$case];
 
                 fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
-                    infer_parts(&x[0], x[1].ints())
+                    ($kind.infer)(x)
                 }
 
                 fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
-                    let align = diag_parts!(@align self $($align)?);
-                    parts(inputs.tensor(0)?, &inputs.ints(1)?, align, inputs.tensor(2)?)
+                    ($kind.eval)(&inputs, versions!(@align self $($align)?))
                 }
             }
         )*
     };
     (@align $op:ident) => { "LEFT_LEFT" };
-    (@align $op:ident $align:literal) => { &$op.align };
+    (@align $op:ident $align:ident) => { &$op.$align };
 }
 
-diag_parts! {
+versions! {
     /// Diagonals of matrices, each from its first element on.
-    MatrixDiagPartV2 [] case(
+    MatrixDiagPartV2 [] PARTS, case(
         "[[1, 2, 3], [4, 5, 6]], int32[-1, 1], 9", "", "[[2, 6], [1, 5], [4, 9]]");
 
     /// Diagonals of matrices.
-    MatrixDiagPartV3 ["Which side shorter diagonals are on, above the main one and below."] case(
+    MatrixDiagPartV3 [align] PARTS, case(
         "[[1, 2, 3], [4, 5, 6]], int32[-1, 1], 9", "align=\"LEFT_RIGHT\"", "[[2, 6], [1, 5], [9, 4]]");
-}
 
-/// Versions that put diagonals into matrices of one value.
-macro_rules! diags {
-    ($($(#[doc = $doc:literal])+ $name:ident [$($align:literal)?] $case:expr;)*) => {
-        $(
-            attrs! {
-                $(#[doc = $doc])+
-                struct $name {
-                    $(
-                        #[doc = $align]
-                        align: String = "RIGHT_LEFT".to_owned(),
-                    )?
-                }
-            }
+    /// Matrices of one value with diagonals, each laid out from its first element on.
+    MatrixDiagV2 [] FILLED, case(
+        "[1, 2], int32 1, int32 -1, int32 -1, 0", "", "[[0, 1, 0], [0, 0, 2], [0, 0, 0]]");
 
-            impl Op for $name {
-                const SPEC: Spec = Spec {
-                    name: stringify!($name),
-                    inputs: &["diagonal: T", "k: int32", "num_rows: int32", "num_cols: int32", "padding_value: T"],
-                    outputs: &["output: T"],
-                    ..Spec::PURE
-                };
-                const CASES: &'static [Case] = &[$case];
+    /// Matrices of one value with diagonals.
+    MatrixDiagV3 [align] FILLED, case(
+        "[[8, 1], [2, 3]], int32[0, 1], int32 2, int32 2, 0", "", "[[2, 1], [0, 3]]");
 
-                fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
-                    infer_diag(x)
-                }
+    /// Matrices with other diagonals, each laid out from its first element on.
+    MatrixSetDiagV2 [] SET, case("[[1, 2], [3, 4]], [9], int32 1", "", "[[1, 9], [3, 4]]");
 
-                fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
-                    diag(&inputs, diag_parts!(@align self $($align)?))
-                }
-            }
-        )*
-    };
+    /// Matrices with other diagonals.
+    MatrixSetDiagV3 [align] SET, case(
+        "[[1, 2], [3, 4]], [[0, 9], [7, 8]], int32[0, 1]", "", "[[7, 9], [3, 8]]");
 }
 
 /// The outer dims of diagonals, and how long they are.
@@ -307,64 +319,10 @@ fn diag(inputs: &Args, align: &str) -> Result<Vec<Value>> {
     matrices(&band, outer, x, padding, |_| 0)
 }
 
-diags! {
-    /// Matrices of one value with diagonals, each laid out from its first element on.
-    MatrixDiagV2 [] case("[1, 2], int32 1, int32 -1, int32 -1, 0", "", "[[0, 1, 0], [0, 0, 2], [0, 0, 0]]");
-
-    /// Matrices of one value with diagonals.
-    MatrixDiagV3 ["Which side shorter diagonals are on, above the main one and below."] case(
-        "[[8, 1], [2, 3]], int32[0, 1], int32 2, int32 2, 0", "", "[[2, 1], [0, 3]]");
-}
-
-/// Versions that put diagonals into matrices.
-macro_rules! set_diags {
-    ($($(#[doc = $doc:literal])+ $name:ident [$($align:literal)?] $case:expr;)*) => {
-        $(
-            attrs! {
-                $(#[doc = $doc])+
-                struct $name {
-                    $(
-                        #[doc = $align]
-                        align: String = "RIGHT_LEFT".to_owned(),
-                    )?
-                }
-            }
-
-            impl Op for $name {
-                const SPEC: Spec = Spec {
-                    name: stringify!($name),
-                    inputs: &["input: T", "diagonal: T", "k: int32"],
-                    outputs: &["output: T"],
-                    ..Spec::PURE
-                };
-                const CASES: &'static [Case] = &[$case];
-
-                fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
-                    Ok(vec![x[0].shape.clone()])
-                }
-
-                fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
-                    let align = diag_parts!(@align self $($align)?);
-                    set(inputs.tensor(0)?, inputs.tensor(1)?, &inputs.ints(2)?, align)
-                }
-            }
-        )*
-    };
-}
-
 fn set(x: &DenseTensor, diagonals: &DenseTensor, k: &[i64], align: &str) -> Result<Vec<Value>> {
     let &[ref outer @ .., rows, columns] = x.shape() else { fail!("matrices have 2 dims") };
     let band = Band::new(rows, columns, k, align)?;
     matrices(&band, outer, diagonals, x, |at| at)
-}
-
-set_diags! {
-    /// Matrices with other diagonals, each laid out from its first element on.
-    MatrixSetDiagV2 [] case("[[1, 2], [3, 4]], [9], int32 1", "", "[[1, 9], [3, 4]]");
-
-    /// Matrices with other diagonals.
-    MatrixSetDiagV3 ["Which side shorter diagonals are on, above the main one and below."] case(
-        "[[1, 2], [3, 4]], [[0, 9], [7, 8]], int32[0, 1]", "", "[[7, 9], [3, 8]]");
 }
 
 attrs! {

@@ -79,90 +79,74 @@ fn each_window(axes: &[Axis; 3], n: usize, mut f: impl FnMut(usize, [usize; 3]))
     }
 }
 
-attrs! {
-    /// The pixels of windows over images, as channels.
-    struct ExtractImagePatches {
-        /// The window's size along each axis.
-        ksizes: Vec<i64>,
-        /// Its step.
-        strides: Vec<i64>,
-        /// The distance of neighbours in it.
-        rates: Vec<i64>,
-        /// `SAME` or `VALID`.
-        padding: String,
-    }
-}
+/// Windows over images and over volumes: their rank differs, and `rates`, which is listed where it is
+/// an attribute.
+macro_rules! extractions {
+    ($($(#[doc = $doc:literal])+ $name:ident $n:literal, $input:literal,
+        [$($(#[doc = $rates_doc:literal])+ $rates:ident)?] $case:expr;)*
+    ) => {
+        $(
+            attrs! {
+                $(#[doc = $doc])+
+                struct $name {
+                    /// The window's size along each axis.
+                    ksizes: Vec<i64>,
+                    /// Its step.
+                    strides: Vec<i64>,
+                    $($(#[doc = $rates_doc])+ $rates: Vec<i64>,)?
+                    /// `SAME` or `VALID`.
+                    padding: String,
+                }
+            }
 
-impl ExtractImagePatches {
-    fn window(&self) -> Result<(Sliding, Vec<usize>)> {
-        window(2, &self.ksizes, (&self.strides, &self.rates), &self.padding)
-    }
-}
+            impl $name {
+                fn window(&self) -> Result<(Sliding, Vec<usize>)> {
+                    let rates: &[i64] = &[];
+                    $(let rates = { let _ = rates; &self.$rates };)?
+                    window($n, &self.ksizes, (&self.strides, rates), &self.padding)
+                }
+            }
 
-impl Op for ExtractImagePatches {
-    const SPEC: Spec = Spec {
-        name: "ExtractImagePatches",
-        inputs: &["images: T"],
-        outputs: &["patches: T"],
-        ..Spec::PURE
+            impl Op for $name {
+                const SPEC: Spec = Spec {
+                    name: stringify!($name),
+                    inputs: &[$input],
+                    outputs: &["patches: T"],
+                    ..Spec::PURE
+                };
+                const CASES: &'static [Case] = &[$case];
+
+                fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
+                    let (sliding, sizes) = self.window()?;
+                    infer_patches(&x[0], &sliding, &sizes)
+                }
+
+                fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
+                    let (sliding, sizes) = self.window()?;
+                    patches(inputs.tensor(0)?, &sliding, &sizes)
+                }
+            }
+        )*
     };
-    const CASES: &'static [Case] = &[case(
+}
+
+extractions! {
+    /// The pixels of windows over images, as channels.
+    ExtractImagePatches 2, "images: T", [
+        /// The distance of neighbours in it.
+        rates
+    ] case(
         "[[[[1], [2]], [[3], [4]]]]",
         "ksizes=[1, 1, 2, 1], strides=[1, 1, 1, 1], rates=[1, 1, 1, 1], padding=\"SAME\"",
         "[[[[1, 2], [2, 0]], [[3, 4], [4, 0]]]]",
-    )];
+    );
 
-    fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
-        let (sliding, sizes) = self.window()?;
-        infer_patches(&x[0], &sliding, &sizes)
-    }
-
-    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
-        let (sliding, sizes) = self.window()?;
-        patches(inputs.tensor(0)?, &sliding, &sizes)
-    }
-}
-
-attrs! {
     /// The elements of windows over volumes, as channels.
-    struct ExtractVolumePatches {
-        /// The window's size along each axis.
-        ksizes: Vec<i64>,
-        /// Its step.
-        strides: Vec<i64>,
-        /// `SAME` or `VALID`.
-        padding: String,
-    }
-}
-
-impl ExtractVolumePatches {
-    fn window(&self) -> Result<(Sliding, Vec<usize>)> {
-        window(3, &self.ksizes, (&self.strides, &[]), &self.padding)
-    }
-}
-
-impl Op for ExtractVolumePatches {
-    const SPEC: Spec = Spec {
-        name: "ExtractVolumePatches",
-        inputs: &["input: T"],
-        outputs: &["patches: T"],
-        ..Spec::PURE
-    };
-    const CASES: &'static [Case] = &[case(
+    ExtractVolumePatches 3, "input: T", [] case(
         "[[[[[1], [2]]]]]",
         "ksizes=[1, 1, 1, 2, 1], strides=[1, 1, 1, 1, 1], padding=\"VALID\"",
         "[[[[[1, 2]]]]]",
-    )];
-
-    fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
-        let (sliding, sizes) = self.window()?;
-        infer_patches(&x[0], &sliding, &sizes)
-    }
-
-    fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
-        let (sliding, sizes) = self.window()?;
-        patches(inputs.tensor(0)?, &sliding, &sizes)
-    }
+    );
 }
 
 attrs! {
