@@ -131,6 +131,11 @@ pub(crate) fn read_attr<T: AttrValue>(attrs: &Attrs, name: &str, default: Option
     }
 }
 
+/// The attribute that a field stands for: some are called as Rust calls other things.
+pub(crate) fn attr_name(field: &'static str) -> &'static str {
+    field.strip_prefix("r#").unwrap_or(field)
+}
+
 /// Defines an op's attributes: a struct with documentation, types and defaults.
 macro_rules! attrs {
     ($(#[doc = $doc:literal])+ struct $name:ident {
@@ -148,7 +153,7 @@ macro_rules! attrs {
 
             fn specs() -> Vec<$crate::AttrSpec> {
                 vec![$($crate::AttrSpec {
-                    name: stringify!($field),
+                    name: $crate::attributes::attr_name(stringify!($field)),
                     kind: <$ty as $crate::AttrValue>::KIND,
                     doc: concat!("", $($field_doc),*),
                     default: attrs!(@default $ty $(, $default)?)
@@ -162,7 +167,7 @@ macro_rules! attrs {
                 Ok(Self {
                     $($field: $crate::attributes::read_attr(
                         attrs,
-                        stringify!($field),
+                        $crate::attributes::attr_name(stringify!($field)),
                         attrs!(@default $ty $(, $default)?),
                     )?,)*
                 })
@@ -172,7 +177,8 @@ macro_rules! attrs {
             fn write(&self) -> tensorferry_ir::Attrs {
                 let mut attrs = tensorferry_ir::Attrs::new();
                 $(if let Some(attr) = $crate::AttrValue::write(&self.$field) {
-                    attrs.insert(stringify!($field).to_owned(), attr);
+                    let name = $crate::attributes::attr_name(stringify!($field));
+                    attrs.insert(name.to_owned(), attr);
                 })*
                 attrs
             }

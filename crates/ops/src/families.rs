@@ -10,6 +10,8 @@ pub(crate) mod activation;
 pub(crate) mod arithmetic;
 #[path = "ops/basic_math.rs"]
 pub(crate) mod basic_math;
+#[path = "ops/bitcast.rs"]
+pub(crate) mod bitcast;
 #[path = "ops/color.rs"]
 pub(crate) mod color;
 #[path = "ops/control.rs"]
@@ -30,6 +32,8 @@ pub(crate) mod einsum;
 pub(crate) mod fractional;
 #[path = "ops/gradient_math.rs"]
 pub(crate) mod gradient_math;
+#[path = "ops/gradient_windows.rs"]
+pub(crate) mod gradient_windows;
 #[path = "ops/graph.rs"]
 pub(crate) mod graph;
 #[path = "ops/hash_table.rs"]
@@ -106,6 +110,7 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family { name: "activation", ops: activation::OPS },
     Family { name: "arithmetic", ops: arithmetic::OPS },
     Family { name: "basic_math", ops: basic_math::OPS },
+    Family { name: "bitcast", ops: bitcast::OPS },
     Family { name: "color", ops: color::OPS },
     Family { name: "control", ops: control::OPS },
     Family { name: "control_v1", ops: control_v1::OPS },
@@ -116,6 +121,7 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family { name: "einsum", ops: einsum::OPS },
     Family { name: "fractional", ops: fractional::OPS },
     Family { name: "gradient_math", ops: gradient_math::OPS },
+    Family { name: "gradient_windows", ops: gradient_windows::OPS },
     Family { name: "graph", ops: graph::OPS },
     Family { name: "hash_table", ops: hash_table::OPS },
     Family { name: "image", ops: image::OPS },
@@ -158,6 +164,7 @@ pub const EXAMPLES: &[&[Examples]] = &[
     activation::EXAMPLES,
     arithmetic::EXAMPLES,
     basic_math::EXAMPLES,
+    bitcast::EXAMPLES,
     color::EXAMPLES,
     control::EXAMPLES,
     control_v1::EXAMPLES,
@@ -168,6 +175,7 @@ pub const EXAMPLES: &[&[Examples]] = &[
     einsum::EXAMPLES,
     fractional::EXAMPLES,
     gradient_math::EXAMPLES,
+    gradient_windows::EXAMPLES,
     graph::EXAMPLES,
     hash_table::EXAMPLES,
     image::EXAMPLES,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tensorferry_ir::{Attr, Constant, Edge, Graph, Node, NodeId};
+use tensorferry_ir::{Attr, Attrs, Constant, Edge, Graph, Node, NodeId};
 use tensorferry_tensor::{DType, DenseTensor};
 
 use crate::{Error, Registry, Result};
@@ -24,11 +24,15 @@ impl<'a> Builder<'a> {
 
     /// A node; the edge is its first output.
     pub fn add(&mut self, op: &str, inputs: &[Edge], attrs: &[(&str, Attr)]) -> Edge {
+        let attrs = attrs.iter().map(|(name, attr)| ((*name).to_owned(), attr.clone()));
+        self.add_like(op, inputs, attrs.collect())
+    }
+
+    /// A node with attributes as another one has them.
+    pub fn add_like(&mut self, op: &str, inputs: &[Edge], attrs: Attrs) -> Edge {
         let name = self.graph.free_name(&format!("{}/{op}", self.stem));
         let mut node = Node::new(name, op).inputs(inputs);
-        for (name, attr) in attrs {
-            node.attrs.insert((*name).to_owned(), attr.clone());
-        }
+        node.attrs = attrs;
         self.graph.push(node).into()
     }
 
@@ -53,6 +57,8 @@ impl<'a> Builder<'a> {
 /// What an op's gradient is built from.
 #[derive(Debug)]
 pub struct Backward<'a> {
+    /// The name of the op, which may be one of several.
+    pub op: String,
     /// Adds the nodes.
     pub build: Builder<'a>,
     /// The node's inputs.
@@ -128,7 +134,8 @@ fn node_gradients(
     if grads.iter().all(Option::is_none) {
         return Ok(());
     }
-    let mut backward = Backward { build, inputs: node.inputs.clone(), outputs, grads };
+    let mut backward =
+        Backward { op: node.op.clone(), build, inputs: node.inputs.clone(), outputs, grads };
     let of_inputs = instance.op().grad(&mut backward).ok_or_else(|| {
         Error::unsupported(format!("the op `{}` of node `{}` has no gradient", node.op, node.name))
     })??;

@@ -31,6 +31,7 @@ mod fact;
 mod families;
 mod fast;
 mod grad;
+mod grads;
 mod hash;
 mod integrals;
 mod partial;

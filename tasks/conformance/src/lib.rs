@@ -6,7 +6,9 @@
 
 pub mod compare;
 pub mod fixtures;
+pub mod gradients;
 pub mod layers_model;
 pub mod manifest;
 pub mod npy;
 pub mod op_cases;
+pub mod scenes;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::fixtures;
+use crate::scenes::n_scenes;
 
 /// One op on some inputs; all texts are in the engine's text form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,12 +52,28 @@ pub fn op_cases() -> Vec<OpCase> {
     all
 }
 
-/// How many cases each op has outputs for.
+/// Ops that have fewer cases than ten, each with its reason.
+pub const FEW_CASES: &[(&str, &str)] = &[
+    ("FusedDepthwiseConv2dNative", "made by the converter; TensorFlow has no kernel"),
+    ("LogicalXor", "TensorFlow has no such op: it composes it"),
+    ("PlaceholderWithDefault", "its output is its input"),
+    ("Prelu", "made by the converter; TensorFlow has no such op"),
+    ("StatelessRandomGetAlg", "it has no input"),
+    ("_FusedConv2D", "made by TensorFlow's optimizer; graphs of the fixtures have it"),
+    ("_FusedMatMul", "made by TensorFlow's optimizer; graphs of the fixtures have it"),
+    ("_SwitchN", "made by TensorFlow's runtime of `Case`; a graph of the fixtures has it"),
+];
+
+/// How many cases each op has outputs for. One that is never alone counts the scenes that it is in.
 pub fn n_op_cases() -> BTreeMap<String, usize> {
     let mut n = BTreeMap::new();
     op_cases()
         .into_iter()
         .filter(|case| case.outputs.is_some())
         .for_each(|case| *n.entry(case.op).or_default() += 1);
+    let in_scenes = n_scenes();
+    for (op, count) in in_scenes {
+        n.entry(op).or_insert(count);
+    }
     n
 }

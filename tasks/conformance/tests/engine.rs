@@ -8,8 +8,9 @@ use std::{env, fs};
 
 use tensorferry_agreement::engine;
 use tensorferry_conformance::fixtures::repository;
+use tensorferry_conformance::gradients::n_gradient_cases;
 use tensorferry_conformance::manifest::{Case, graph_cases};
-use tensorferry_conformance::op_cases::n_op_cases;
+use tensorferry_conformance::op_cases::{FEW_CASES, n_op_cases};
 use tensorferry_front::{ReadOptions, Source, read, read_graph_model};
 use tensorferry_ir::{Model, parse_model, verify};
 use tensorferry_ops::{ALL, OpDef};
@@ -104,11 +105,13 @@ fn scoreboard(
          {n_ops} names of ops are defined. {n_agreeing} of {} graphs that TensorFlow ran agree;\n\
          `tests-js/engine.test.mjs` runs the same ones in WebAssembly, and all must agree there too.\n\n\
          *infer* and *eval*: every op here has both. *cases*: on how many recorded inputs the op gives\n\
-         what TensorFlow's kernel gives (`tasks/conformance/tests/ops.rs`). *graphs*: in how many agreeing\n\
-         graphs it is.\n",
+         what TensorFlow's kernel gives (`tests/ops/`); of an op that is never recorded alone, in how many\n\
+         recorded scenes it is (`tests/scenes.rs`). *graphs*: in how many agreeing graphs it is.\n\
+         *gradient*: on how many recorded inputs of those that have one it is TensorFlow's\n\
+         (`tests/gradients.rs`).\n",
         graph_cases().len(),
     );
-    let cases = n_op_cases();
+    let (cases, gradients) = (n_op_cases(), n_gradient_cases());
     for family in ALL.0 {
         let name = family.name.replace('_', " ");
         write!(
@@ -122,13 +125,18 @@ fn scoreboard(
             let doc = def.doc.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
             let n: usize = names.iter().filter_map(|name| agreeing.get(*name)).sum();
             let n_cases: usize = names.iter().filter_map(|name| cases.get(*name)).sum();
+            let n_grads: usize = names.iter().filter_map(|name| gradients.get(*name)).sum();
+            let grad = if def.has_grad { n_grads.to_string() } else { String::new() };
             let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-            let grad = if def.has_grad { "yes" } else { "" };
             let names = names.join(", ");
             writeln!(text, "| {names} | {doc} | {grad} | {} | {n_cases} | {n} |", def.n_fast)
                 .expect("a string takes all text");
         }
     }
+    text.push_str("\n## Ops with fewer cases than ten\n\n");
+    FEW_CASES
+        .iter()
+        .for_each(|(op, why)| writeln!(text, "- `{op}`: {why}").expect("a string takes all text"));
     text.push_str("\n## Missing ops that graphs use\n\n");
     lacking
         .iter()

@@ -244,6 +244,17 @@ def _(r):
   return dict(condition=r.numbers("bool", r.any([a, b, []])), t=r.numbers(dtype, a), e=r.numbers(dtype, b))
 
 
+@cases.op("Bitcast", n=24)
+def _(r):
+  sizes = {1: ["int8", "uint8"], 2: ["int16", "uint16", "float16", "bfloat16"], 4: ["int32", "uint32", "float32"],
+           8: ["int64", "uint64", "float64", "complex64"]}
+  source, to = r.pick([1, 2, 4, 8]), r.any([1, 2, 4, 8])
+  shape = r.shape() + ([to // source] if to > source else [])
+  dtype = r.any(sizes[source])
+  x = r.numbers(dtype, shape, -9, 9) if source > 1 and to > 1 else r.wide(dtype, shape)
+  return dict(input=x, type=r.any(sizes[to]))
+
+
 @cases.op("Cast", n=60)
 def _(r):
   every = FLOATS + INTS + COMPLEX + ["bool"]

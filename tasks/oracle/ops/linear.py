@@ -286,6 +286,21 @@ def _(r):
   return dict(input=definite(r, r.pick(REAL), r.shape(r.int(0, 1)) + [n, n]), compute_v=False, _set=1)
 
 
+@cases.op("Svd", n=16)
+def _(r):
+  """Vectors too; they are compared but for their phase."""
+  n = r.int(1, 4)
+  shape = [n, n] if r.i % 3 == 0 else [r.int(1, 4), r.int(1, 4)]
+  return dict(input=r.numbers(r.pick(["float32", "float64", "complex64", "complex128"]), r.shape(r.int(0, 1)) + shape), compute_uv=True,
+              full_matrices=r.i % 3 == 0)
+
+
+@cases.op("SelfAdjointEigV2", n=14)
+def _(r):
+  n = r.int(1, 4)
+  return dict(input=definite(r, r.pick(REAL), r.shape(r.int(0, 1)) + [n, n]), compute_v=True)
+
+
 @cases.op("MatrixExponential", n=12)
 def _(r):
   n = r.int(1, 4)
@@ -325,6 +340,18 @@ def _(r):
     return None
   return dict(x=x, scale=r.numbers("float32", [c], 0.5, 2), offset=r.numbers("float32", [c]), mean=stats(-1, 1), variance=stats(0.5, 2),
               epsilon=r.any([1e-4, 1e-3]), is_training=training, data_format=data_format, exponential_avg_factor=factor, **({} if training else {"_set": 3}))
+
+
+@cases.op("FusedBatchNormGradV3", n=20)
+def _(r):
+  c, data_format, training = r.int(1, 3), r.any(["NHWC", "NCHW"]) if r.i % 2 == 0 else "NHWC", r.i % 2 == 0
+  shape = [r.int(1, 3), 2, r.int(1, 3)]
+  shape = shape[:1] + [c] + shape[1:] if data_format == "NCHW" else shape + [c]
+  x = r.numbers("float32", shape)
+  axes = (0, 2, 3) if data_format == "NCHW" else (0, 1, 2)
+  mean, variance = (x.mean(axes), x.var(axes)) if training else (r.numbers("float32", [c], -1, 1), r.numbers("float32", [c], 0.5, 2))
+  return dict(y_backprop=r.numbers("float32", shape), x=x, scale=r.numbers("float32", [c], 0.5, 2), reserve_space_1=mean, reserve_space_2=variance,
+              reserve_space_3=np.zeros([c], "float32"), epsilon=r.any([1e-4, 1e-3]), data_format=data_format, is_training=training, _set=3)
 
 
 # ---- transforms ----

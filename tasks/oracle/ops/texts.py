@@ -47,6 +47,14 @@ def _(r):
   return dict(input=words(r, shape, pool), pos=r.numbers(dtype, at, -5, 5), len=r.numbers(dtype, at, 0, 9), unit=unit)
 
 
+@cases.op("Substr", n=8)
+def _(r):
+  """Negative lengths."""
+  unit = r.any(["BYTE", "UTF8_CHAR"])
+  pos = r.numbers("int32", [3], -5 if unit == "BYTE" else 0, 5)
+  return dict(input=words(r, [3], [b"thirteen", "äöüäöü".encode()]), pos=pos, len=r.numbers("int32", [3], -9, -1), unit=unit)
+
+
 @cases.op("Substr", n=2)
 def _(r):
   return dict(input=text([b"abc"]), pos=ints(r.pick([4, -4])), len=ints(1), unit="BYTE", _error=True)

@@ -152,6 +152,26 @@ def _(r):
   return dict(value=r.numbers(r.pick(REAL), shape, -9, 9), **attrs)
 
 
+@cases.op("MaxPoolGrad", n=16)
+def _(r):
+  shape, attrs = pool_case(r, 2, True)
+  x = r.numbers(r.pick(["float32", "float64", "float16", "bfloat16"]), shape, -9, 9)
+  dims = [shape[1:3], attrs["ksize"][1:3], attrs["strides"][1:3]]
+  pads = attrs.get("explicit_paddings", [0] * 8)
+  out = [out_len(dims[0][i], dims[1][i], dims[2][i], 1, attrs["padding"], pads[2 * i + 2:2 * i + 4]) for i in range(2)]
+  # The kernel looks the largest elements up itself: the recorded ones are not read.
+  y = np.zeros([shape[0]] + out + [shape[3]], x.dtype)
+  return dict(orig_input=x, orig_output=y, grad=r.numbers(str(x.dtype), list(y.shape), -3, 3), **attrs)
+
+
+@cases.op("AvgPoolGrad", n=16)
+def _(r):
+  shape, attrs = pool_case(r, 2, False)
+  out = [out_len(n, k, s, 1, attrs["padding"]) for n, k, s in zip(shape[1:3], attrs["ksize"][1:3], attrs["strides"][1:3])]
+  dtype = r.pick(["float32", "float64", "float16"])
+  return dict(orig_input_shape=ints(shape), grad=r.numbers(dtype, [shape[0]] + out + [shape[3]], -3, 3), **attrs)
+
+
 @cases.op("MaxPool3D", "AvgPool3D", n=14)
 def _(r):
   shape, attrs = pool_case(r, 3, False)

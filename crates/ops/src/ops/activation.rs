@@ -1,6 +1,6 @@
 //! Activations with a parameter, limits, and parts of complex numbers.
 
-use tensorferry_ir::Shape;
+use tensorferry_ir::{Attr, Shape};
 use tensorferry_kernels::Unary;
 use tensorferry_tensor::{Complex, DType};
 
@@ -8,7 +8,7 @@ use crate::broadcast::Broadcast;
 use crate::def::case;
 use crate::fast::{chain, unary_follow};
 use crate::wide::{Narrow, Wide, view};
-use crate::{Args, Case, Fact, Fast, Follow, Op, Result, Spec, Tolerance, Value};
+use crate::{Args, Case, Fact, Fast, Follow, Gradient, Op, Result, Spec, Tolerance, Value};
 
 register![Angle, BiasAddGrad, ClipByValue, ComplexAbs, Imag, LeakyRelu, LeakyReluGrad, Prelu, Real];
 
@@ -29,6 +29,11 @@ impl Op for LeakyRelu {
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[1, -1]", "alpha=0.5", "[1, -0.5]")];
+    const GRAD: Option<Gradient<Self>> = Some(|op, g| {
+        let (x, dy) = (g.inputs[0], g.dy()?);
+        let alpha = [("alpha", Attr::Float(op.alpha))];
+        Ok(vec![Some(g.build.add("LeakyReluGrad", &[dy, x], &alpha))])
+    });
     const FAST: &'static [Fast<Self>] = &[chain()];
 
     fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {

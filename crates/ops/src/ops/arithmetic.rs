@@ -1,6 +1,6 @@
 //! Functions of two numbers.
 
-use tensorferry_ir::{Attr, Edge, Shape};
+use tensorferry_ir::{Attr, Shape};
 use tensorferry_tensor::{Complex, DType, DenseTensor};
 
 use crate::broadcast::Broadcast;
@@ -10,8 +10,7 @@ use crate::rows::{COMMUTATIVE, ELEMENTWISE};
 use crate::special::{digamma, hurwitz_zeta, lgamma};
 use crate::wide::{Narrow, Wide, view};
 use crate::{
-    Algebra, Args, Backward, Case, Error, Fact, Fast, Follow, Gradient, Op, Result, Spec,
-    Tolerance, Value,
+    Algebra, Args, Case, Error, Fact, Fast, Follow, Gradient, Op, Result, Spec, Tolerance, Value,
 };
 
 register![
@@ -158,7 +157,7 @@ binary! {
      "int32[2147483647], int32[1]" => "int32[-2147483648]", "string[\"a\"], string \"b\"" => "string[\"ab\"]"] {
         real: |a, b| a + b, int: |a, b| a.wrapping_add(b), complex: |a, b| a + b,
         text: |a, b| [&a[..], &b[..]].concat().into(),
-    }, grad add_grad, fast Add;
+    }, grad crate::grads::add, fast Add;
 
     /// The angle of the point (y, x).
     Atan2 FUNCTION, ELEMENTWISE, ["[1], [1]" => "[0.7853982]"] { real: |y, x| y.atan2(x) };
@@ -175,7 +174,7 @@ binary! {
     /// The quotient; of integers, rounded toward zero.
     Div EXACT, neutral(false, 1), ["[7], [2]" => "[3.5]", "int32[-7], int32[2]" => "int32[-3]"] {
         real: |a, b| a / b, int: |a, b| a.wrapping_div(b), complex: |a, b| a / b,
-    } check integers_no_zero_divisor, fast Div;
+    } check integers_no_zero_divisor, grad crate::grads::div, fast Div;
 
     /// The quotient, 0 where the divisor is 0.
     DivNoNan EXACT, neutral(false, 1), ["[7, 1], [2, 0]" => "[3.5, 0]"] {
@@ -196,12 +195,12 @@ binary! {
     /// The larger one; NaN if either is.
     Maximum EXACT, COMMUTATIVE, ["[1, nan], [2, 0]" => "[2, nan]"] {
         real: |a, b| if a > b || a.is_nan() { a } else { b }, int: |a, b| a.max(b),
-    };
+    }, grad crate::grads::maximum;
 
     /// The smaller one; NaN if either is.
     Minimum EXACT, COMMUTATIVE, ["[1, nan], [2, 0]" => "[1, nan]"] {
         real: |a, b| if a < b || a.is_nan() { a } else { b }, int: |a, b| a.min(b),
-    };
+    }, grad crate::grads::minimum;
 
     /// What `TruncateDiv` leaves; its sign is the dividend's.
     Mod as "TruncateMod" EXACT, ELEMENTWISE, ["int32[-7], int32[3]" => "int32[-1]", "[-7], [3]" => "[-1]"] {
@@ -211,7 +210,7 @@ binary! {
     /// The product.
     Mul EXACT, neutral(true, 1), ["[2, 3], [4]" => "[8, 12]", "int32[2147483647], int32[2147483647]" => "int32[1]"] {
         real: |a, b| a * b, int: |a, b| a.wrapping_mul(b), complex: |a, b| a * b,
-    }, grad mul_grad, fast Mul;
+    }, grad crate::grads::mul, fast Mul;
 
     /// The product, 0 where the second factor is 0.
     MulNoNan EXACT, ELEMENTWISE, ["[inf, 2], [0, 3]" => "[0, 6]"] {
@@ -222,12 +221,12 @@ binary! {
     /// The power.
     Pow FUNCTION, neutral(false, 1), ["[2, 9], [3, 0.5]" => "[8, 3]", "int32[-2], int32[3]" => "int32[-8]"] {
         real: |a, b| a.powf(b), int: |a, b| a.power(b), complex: |a, b| a.pow(b),
-    } check no_negative_exponent;
+    } check no_negative_exponent, grad crate::grads::pow;
 
     /// The quotient of numbers that are not whole.
     RealDiv EXACT, neutral(false, 1), ["[7], [2]" => "[3.5]"] {
         real: |a, b| a / b, int: |a, b| a.wrapping_div(b), complex: |a, b| a / b,
-    } check integers_no_zero_divisor, fast Div;
+    } check integers_no_zero_divisor, grad crate::grads::div, fast Div;
 
     /// The gradient of `Relu`: the first input where the second is positive.
     ReluGrad -> "backprops: T" EXACT, ELEMENTWISE, ["[5, 5], [1, 0]" => "[5, 0]"] {
@@ -239,12 +238,12 @@ binary! {
         real: |a, b| (a - b) * (a - b),
         int: |a, b| a.wrapping_sub(b).wrapping_mul(a.wrapping_sub(b)),
         complex: |a, b| (a - b).conj() * (a - b),
-    }, fast SquaredDifference;
+    }, grad crate::grads::squared_difference, fast SquaredDifference;
 
     /// The difference.
     Sub EXACT, neutral(false, 0), ["[5], [3, 7]" => "[2, -2]"] {
         real: |a, b| a - b, int: |a, b| a.wrapping_sub(b), complex: |a, b| a - b,
-    }, fast Sub;
+    }, grad crate::grads::sub, fast Sub;
 
     /// The quotient of integers, rounded toward zero.
     TruncateDiv EXACT, neutral(false, 1), ["int32[-7], int32[2]" => "int32[-3]"] {
@@ -351,32 +350,6 @@ fn integers_no_zero_divisor(x: &DenseTensor, y: &DenseTensor) -> Result<()> {
     if y.dtype() == DType::Bool { Ok(()) } else { no_zero_divisor(x, y) }
 }
 
-/// The gradient of each summand is that of the sum; axes that were repeated are summed up.
-fn add_grad(_: &Add, g: &mut Backward<'_>) -> Result<Vec<Option<Edge>>> {
-    let (x, y, dy) = (g.inputs[0], g.inputs[1], g.dy()?);
-    let (x_shape, y_shape) = (g.build.shape_of(x), g.build.shape_of(y));
-    let axes = g.build.add("BroadcastGradientArgs", &[x_shape, y_shape], &[]);
-    let mut side = |output: u32, shape: Edge| {
-        let axes = Edge { node: axes.node, output };
-        let sum = g.build.add("Sum", &[dy, axes], &[]);
-        g.build.add("Reshape", &[sum, shape], &[])
-    };
-    Ok(vec![Some(side(0, x_shape)), Some(side(1, y_shape))])
-}
-
-/// d(xy) = dx·y + x·dy, axes that were repeated summed up.
-fn mul_grad(_: &Mul, g: &mut Backward<'_>) -> Result<Vec<Option<Edge>>> {
-    let (x, y, dy) = (g.inputs[0], g.inputs[1], g.dy()?);
-    let (x_shape, y_shape) = (g.build.shape_of(x), g.build.shape_of(y));
-    let axes = g.build.add("BroadcastGradientArgs", &[x_shape, y_shape], &[]);
-    let mut side = |other: Edge, output: u32, shape: Edge| {
-        let product = g.build.add("Mul", &[dy, other], &[]);
-        let sum = g.build.add("Sum", &[product, Edge { node: axes.node, output }], &[]);
-        g.build.add("Reshape", &[sum, shape], &[])
-    };
-    Ok(vec![Some(side(y, 0, x_shape)), Some(side(x, 1, y_shape))])
-}
-
 attrs! {
     /// Adds up tensors of one shape.
     struct AddN {}
@@ -392,6 +365,7 @@ impl Op for AddN {
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[1, 2], [3, 4], [5, 6]", "", "[9, 12]")];
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::add_n);
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         let mut shape = Shape::UNKNOWN;

@@ -1,10 +1,9 @@
 //! Functions of one number.
 
-use tensorferry_ir::Edge;
 use tensorferry_tensor::Complex;
 
+use crate::Tolerance;
 use crate::special::{digamma, erf, erfc, lgamma, sigmoid, softplus};
-use crate::{Backward, Result, Tolerance};
 
 register![
     Abs, Acos, Acosh, Asin, Asinh, Atan, Atanh, Ceil, Conj, Cos, Cosh, Digamma, Elu, Erf, Erfc,
@@ -46,7 +45,7 @@ unary! {
     /// The distance from 0.
     Abs EXACT, ["[-1.5, 2, nan]" => "[1.5, 2, nan]", "int32[-3]" => "int32[3]"] {
         real: |x| x.abs(), signed: |x| x.wrapping_abs(), unsigned: |x| x,
-    }, fast Abs;
+    } grad crate::grads::abs, fast Abs;
 
     /// The angle whose cosine is `x`.
     Acos FUNCTION, ["[1, 0]" => "[0, 1.5707964]"] { real: |x| x.acos() };
@@ -78,7 +77,7 @@ unary! {
     Cos FUNCTION, ["[0]" => "[1]"] {
         real: |x| x.cos(),
         complex: |z| Complex::new(z.re.cos() * z.im.cosh(), -z.re.sin() * z.im.sinh()),
-    };
+    } grad crate::grads::cos;
 
     /// (e^x + e^-x) / 2.
     Cosh FUNCTION, ["[0, 1]" => "[1, 1.5430806]"] {
@@ -92,16 +91,16 @@ unary! {
     /// x, and e^x - 1 where x is negative.
     Elu -> "activations: T" ROOTED, ["[2, -1]" => "[2, -0.63212055]"] {
         real: |x| if x < 0.0 { x.exp_m1() } else { x },
-    }, fast Elu;
+    } grad crate::grads::elu, fast Elu;
 
     /// Gauss' error function.
-    Erf FROM_ONE, ["[0, 0.5]" => "[0, 0.5204999]"] { real: |x| x.by(erf) }, fast Erf;
+    Erf FROM_ONE, ["[0, 0.5]" => "[0, 0.5204999]"] { real: |x| x.by(erf) } grad crate::grads::erf, fast Erf;
 
     /// One minus the error function, precise where that is small.
     Erfc FUNCTION, ["[0, 0.5]" => "[1, 0.47950011]"] { real: |x| x.by(erfc) };
 
     /// e to the power x.
-    Exp FUNCTION, ["[0, 1]" => "[1, 2.7182817]"] { real: |x| x.exp(), complex: |z| z.exp() }, fast Exp;
+    Exp FUNCTION, ["[0, 1]" => "[1, 2.7182817]"] { real: |x| x.exp(), complex: |z| z.exp() } grad crate::grads::exp, fast Exp;
 
     /// e^x - 1, precise near 0.
     Expm1 FUNCTION, ["[0, 1]" => "[0, 1.7182819]"] { real: |x| x.exp_m1() };
@@ -110,7 +109,7 @@ unary! {
     Floor EXACT, ["[1.2, -1.2]" => "[1, -2]"] { real: |x| x.floor() };
 
     /// The old name of `Reciprocal`.
-    Inv FUNCTION, ["[4]" => "[0.25]"] { real: |x| x.recip(), complex: |z| z.recip() };
+    Inv FUNCTION, ["[4]" => "[0.25]"] { real: |x| x.recip(), complex: |z| z.recip() } grad crate::grads::reciprocal;
 
     /// Every bit changed.
     Invert EXACT, ["int32[0, 5]" => "int32[-1, -6]", "uint8[1]" => "uint8[254]"] {
@@ -121,31 +120,31 @@ unary! {
     Lgamma ROOTED, ["[1, 5]" => "[0, 3.1780539]"] { real: |x| x.by(lgamma) };
 
     /// The natural logarithm.
-    Log FUNCTION, ["[1, 0]" => "[0, -inf]"] { real: |x| x.ln(), complex: |z| z.ln() };
+    Log FUNCTION, ["[1, 0]" => "[0, -inf]"] { real: |x| x.ln(), complex: |z| z.ln() } grad crate::grads::log;
 
     /// ln(1 + x), precise near 0.
-    Log1p FUNCTION, ["[0, 1]" => "[0, 0.6931472]"] { real: |x| x.ln_1p() };
+    Log1p FUNCTION, ["[0, 1]" => "[0, 0.6931472]"] { real: |x| x.ln_1p() } grad crate::grads::log1p;
 
     /// Changes the sign of every element.
     Neg EXACT, ["[1, -0.5]" => "[-1, 0.5]", "int32[3]" => "int32[-3]"] {
         real: |x| -x, int: |x| x.wrapping_neg(), complex: |z| -z,
-    } grad neg_grad, fast Neg;
+    } grad crate::grads::neg, fast Neg;
 
     /// One over x.
     Reciprocal FUNCTION, ["[4, -0.5]" => "[0.25, -2]"] {
         real: |x| x.recip(), complex: |z| z.recip(),
-    }, fast Reciprocal;
+    } grad crate::grads::reciprocal, fast Reciprocal;
 
     /// x, and 0 where x is negative.
     Relu -> "activations: T" EXACT, ["[2, -1, nan]" => "[2, 0, nan]"] {
         real: |x| if x < 0.0 { 0.0 } else { x }, signed: |x| x.max(0), unsigned: |x| x,
-    } grad relu_grad, fast Relu;
+    } grad crate::grads::relu, fast Relu;
 
     /// x, no less than 0 and no more than 6.
     Relu6 -> "activations: T" EXACT, ["[2, -1, 7]" => "[2, 0, 6]"] {
         real: |x| x.clamp(0.0, 6.0),
         signed: |x| x.clamp(0, 6), unsigned: |x| x.min(6),
-    }, fast Relu6;
+    } grad crate::grads::relu6, fast Relu6;
 
     /// The nearest integer, the even one of two.
     Rint EXACT, ["[0.5, 1.5, -1.2]" => "[0, 2, -1]"] { real: |x| x.round_ties_even() };
@@ -158,20 +157,20 @@ unary! {
     /// One over the square root.
     Rsqrt FUNCTION, ["[4, 0.25]" => "[0.5, 2]"] {
         real: |x| x.sqrt().recip(), complex: |z| z.sqrt().recip(),
-    }, fast Rsqrt;
+    } grad crate::grads::rsqrt, fast Rsqrt;
 
     /// x, and e^x - 1 where x is negative, scaled so that variance 1 stays.
     Selu -> "activations: T" ROOTED, ["[1, -1]" => "[1.050701, -1.1113307]"] {
         real: |x| x.by(|x| {
             if x < 0.0 { SELU_SCALE_ALPHA * x.exp_m1() } else { SELU_SCALE * x }
         }),
-    }, fast Selu;
+    } grad crate::grads::selu, fast Selu;
 
     /// 1 / (1 + e^-x).
     Sigmoid FUNCTION, ["[0, -1000]" => "[0.5, 0]"] {
         real: |x| x.by(sigmoid),
         complex: |z| (Complex::new(1.0, 0.0) + (-z).exp()).recip(),
-    }, fast Sigmoid;
+    } grad crate::grads::sigmoid, fast Sigmoid;
 
     /// -1, 0 or 1; NaN for NaN.
     Sign EXACT, ["[-2, 0, 3, nan]" => "[-1, 0, 1, nan]", "int32[-7]" => "int32[-1]"] {
@@ -183,7 +182,7 @@ unary! {
     Sin FUNCTION, ["[0]" => "[0]"] {
         real: |x| x.sin(),
         complex: |z| Complex::new(z.re.sin() * z.im.cosh(), z.re.cos() * z.im.sinh()),
-    };
+    } grad crate::grads::sin;
 
     /// (e^x - e^-x) / 2.
     Sinh FUNCTION, ["[0, 1]" => "[0, 1.1752012]"] {
@@ -192,18 +191,18 @@ unary! {
     };
 
     /// ln(1 + e^x).
-    Softplus -> "activations: T" FUNCTION, ["[0, 100]" => "[0.6931472, 100]"] { real: |x| x.by(softplus) };
+    Softplus -> "activations: T" FUNCTION, ["[0, 100]" => "[0.6931472, 100]"] { real: |x| x.by(softplus) } grad crate::grads::softplus;
 
     /// x / (1 + |x|).
-    Softsign -> "activations: T" FUNCTION, ["[1, -3]" => "[0.5, -0.75]"] { real: |x| x / (1.0 + x.abs()) };
+    Softsign -> "activations: T" FUNCTION, ["[1, -3]" => "[0.5, -0.75]"] { real: |x| x / (1.0 + x.abs()) } grad crate::grads::softsign;
 
     /// The square root.
-    Sqrt FUNCTION, ["[4, 0.25]" => "[2, 0.5]"] { real: |x| x.sqrt(), complex: |z| z.sqrt() }, fast Sqrt;
+    Sqrt FUNCTION, ["[4, 0.25]" => "[2, 0.5]"] { real: |x| x.sqrt(), complex: |z| z.sqrt() } grad crate::grads::sqrt, fast Sqrt;
 
     /// x times x.
     Square EXACT, ["[3, -0.5]" => "[9, 0.25]", "int32[-3]" => "int32[9]"] {
         real: |x| x * x, int: |x| x.wrapping_mul(x), complex: |z| z * z,
-    }, fast Square;
+    } grad crate::grads::square, fast Square;
 
     /// The tangent of an angle.
     Tan Tolerance::Ulps(8), ["[0, 1]" => "[0, 1.5574077]"] {
@@ -221,16 +220,5 @@ unary! {
             let (up, down) = (z.exp(), (-z).exp());
             (up - down) / (up + down)
         },
-    }, fast Tanh;
-}
-
-fn neg_grad(_: &Neg, g: &mut Backward<'_>) -> Result<Vec<Option<Edge>>> {
-    let dy = g.dy()?;
-    Ok(vec![Some(g.build.add("Neg", &[dy], &[]))])
-}
-
-/// The gradient passes where the result is positive.
-fn relu_grad(_: &Relu, g: &mut Backward<'_>) -> Result<Vec<Option<Edge>>> {
-    let (dy, y) = (g.dy()?, g.outputs[0]);
-    Ok(vec![Some(g.build.add("ReluGrad", &[dy, y], &[]))])
+    } grad crate::grads::tanh, fast Tanh;
 }

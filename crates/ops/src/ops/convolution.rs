@@ -1,6 +1,6 @@
 //! Convolutions and their gradients.
 
-use tensorferry_ir::{Attr, Dim, Edge, Shape};
+use tensorferry_ir::{Dim, Edge, Shape};
 use tensorferry_tensor::{DType, DenseTensor};
 
 use crate::conv::{backward_filter, backward_input, forward};
@@ -171,10 +171,10 @@ fn conv_grad(
     g: &mut Backward<'_>,
 ) -> Result<Vec<Option<Edge>>> {
     let (x, filter, dy) = (g.inputs[0], g.inputs[1], g.dy()?);
-    let attrs: Vec<(&str, Attr)> = attrs.iter().map(|(name, a)| (&**name, a.clone())).collect();
     let (x_shape, filter_shape) = (g.build.shape_of(x), g.build.shape_of(filter));
-    let dx = g.build.add(&format!("{op}BackpropInput"), &[x_shape, filter, dy], &attrs);
-    let df = g.build.add(&format!("{op}BackpropFilter"), &[x, filter_shape, dy], &attrs);
+    let dx = g.build.add_like(&format!("{op}BackpropInput"), &[x_shape, filter, dy], attrs.clone());
+    let df =
+        g.build.add_like(&format!("{op}BackpropFilter"), &[x, filter_shape, dy], attrs.clone());
     Ok(vec![Some(dx), Some(df)])
 }
 

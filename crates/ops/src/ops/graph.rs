@@ -89,7 +89,7 @@ impl Op for Identity {
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[1, 2]", "", "[1, 2]")];
-    const GRAD: Option<Gradient<Self>> = Some(|_, g| Ok(vec![Some(g.dy()?)]));
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::identity);
 
     fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
         Ok(vec![x[0].shape.clone()])

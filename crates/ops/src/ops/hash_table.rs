@@ -7,7 +7,6 @@ use crate::{Context, Error, Resource, Result, Value};
 
 register![
     AnonymousHashTable,
-    AnonymousMutableHashTable,
     AnonymousMutableHashTableOfTensors,
     HashTable,
     InitializeTable,
@@ -18,7 +17,6 @@ register![
     LookupTableInsert,
     LookupTableRemove,
     LookupTableSize,
-    MutableHashTable,
     MutableHashTableOfTensors,
 ];
 
@@ -40,29 +38,8 @@ fn known(shape: &Shape) -> Result<Vec<usize>> {
 }
 
 op! {
-    /// A handle of a table that is filled once, made when it is not there.
-    HashTable = "HashTableV2" | "HashTable", Stateful {
-        /// Where it is kept; names are shared by all containers here.
-        container: String = String::new(),
-        /// The name under which graphs share it; the node's own when it is empty.
-        shared_name: String = String::new(),
-        /// The node's name is shared.
-        use_node_name_sharing: bool = false,
-        /// The type of the keys.
-        key_dtype: DType,
-        /// The type of the values.
-        value_dtype: DType,
-    }
-    () -> ("table_handle: resource") []
-    infer(op, x) { Ok(vec![Shape::scalar()]) }
-    eval(op, x, context) {
-        Ok(shared(context, &op.shared_name, (op.key_dtype, op.value_dtype), &[]))
-    }
-}
-
-op! {
-    /// A handle of a table that changes, made when it is not there.
-    MutableHashTable = "MutableHashTableV2" | "MutableHashTable", Stateful {
+    /// A handle of a table, made when it is not there: one that is filled once, or one that changes.
+    HashTable = "HashTableV2" | "HashTable" | "MutableHashTableV2" | "MutableHashTable", Stateful {
         /// Where it is kept; names are shared by all containers here.
         container: String = String::new(),
         /// The name under which graphs share it; the node's own when it is empty.
@@ -107,23 +84,8 @@ op! {
 }
 
 op! {
-    /// A new table that is filled once.
-    AnonymousHashTable = "AnonymousHashTable", Stateful {
-        /// The type of the keys.
-        key_dtype: DType,
-        /// The type of the values.
-        value_dtype: DType,
-    }
-    () -> ("table_handle: resource") []
-    infer(op, x) { Ok(vec![Shape::scalar()]) }
-    eval(op, x, context) {
-        Ok(vec![Value::Resource(Resource::table(op.key_dtype, op.value_dtype, &[]))])
-    }
-}
-
-op! {
-    /// A new table that changes.
-    AnonymousMutableHashTable = "AnonymousMutableHashTable", Stateful {
+    /// A new table: one that is filled once, or one that changes.
+    AnonymousHashTable = "AnonymousHashTable" | "AnonymousMutableHashTable", Stateful {
         /// The type of the keys.
         key_dtype: DType,
         /// The type of the values.
@@ -207,7 +169,7 @@ op! {
         vocab_size: i64 = -1,
         /// Between columns.
         delimiter: bytes::Bytes = bytes::Bytes::from_static(b"\t"),
-        /// Lines at the beginning that do not count.
+        /// Added to the numbers of lines.
         offset: i64 = 0,
     }
     ("table_handle: resource", "filename: string") -> () []
@@ -222,8 +184,8 @@ op! {
             (table.key, table.value)
         };
         let lines = op.lines(&content)?;
-        let keys = column(&lines, op.key_index, &op.delimiter, key)?;
-        let values = column(&lines, op.value_index, &op.delimiter, value)?;
+        let keys = op.column(&lines, op.key_index, key)?;
+        let values = op.column(&lines, op.value_index, value)?;
         fill(x.resource(0)?, &keys, &values)?;
         Ok(Vec::new())
     }
@@ -235,7 +197,6 @@ impl InitializeTableFromTextFile {
         let content = content.strip_suffix(b"\n").unwrap_or(content);
         let lines = content.split(|byte| *byte == b'\n');
         let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        let lines = lines.skip(usize::try_from(self.offset).unwrap_or(0));
         match usize::try_from(self.vocab_size) {
             Err(_) => Ok(lines.collect()),
             Ok(n) => {
@@ -245,31 +206,33 @@ impl InitializeTableFromTextFile {
             }
         }
     }
-}
 
-fn column(lines: &[&[u8]], index: i64, delimiter: &[u8], dtype: DType) -> Result<DenseTensor> {
-    let words: Vec<bytes::Bytes> = match index {
-        -1 => {
-            ensure!(dtype != DType::String, "the number of a line is no string");
-            let numbers: Vec<i64> = (0..lines.len() as i64).collect();
-            return Ok(crate::wide::Narrow::narrow(dtype, &[numbers.len()], numbers));
+    fn column(&self, lines: &[&[u8]], index: i64, dtype: DType) -> Result<DenseTensor> {
+        let delimiter = &self.delimiter[..];
+        let words: Vec<bytes::Bytes> = match index {
+            -1 => {
+                ensure!(dtype != DType::String, "the number of a line is no string");
+                let numbers: Vec<i64> =
+                    (0..lines.len() as i64).map(|i| i.wrapping_add(self.offset)).collect();
+                return Ok(crate::wide::Narrow::narrow(dtype, &[numbers.len()], numbers));
+            }
+            -2 => lines.iter().map(|line| bytes::Bytes::copy_from_slice(line)).collect(),
+            _ => {
+                let [delimiter] = delimiter else { fail!("the delimiter is not one character") };
+                let at = usize::try_from(index);
+                let at = at.map_err(|_| Error::invalid(format!("there is no column {index}")))?;
+                let word = |line: &&[u8]| {
+                    let word = line.split(|byte| byte == delimiter).nth(at);
+                    let word = word.map(bytes::Bytes::copy_from_slice);
+                    word.ok_or_else(|| Error::invalid(format!("a line has no column {index}")))
+                };
+                lines.iter().map(word).collect::<Result<_>>()?
+            }
+        };
+        match dtype {
+            DType::String => Ok(DenseTensor::vector(words)),
+            _ => super::string::to_numbers(&DenseTensor::vector(words), dtype),
         }
-        -2 => lines.iter().map(|line| bytes::Bytes::copy_from_slice(line)).collect(),
-        _ => {
-            let [delimiter] = delimiter else { fail!("the delimiter is not one character") };
-            let at = usize::try_from(index);
-            let at = at.map_err(|_| Error::invalid(format!("there is no column {index}")))?;
-            let word = |line: &&[u8]| {
-                let word = line.split(|byte| byte == delimiter).nth(at);
-                let word = word.map(bytes::Bytes::copy_from_slice);
-                word.ok_or_else(|| Error::invalid(format!("a line has no column {index}")))
-            };
-            lines.iter().map(word).collect::<Result<_>>()?
-        }
-    };
-    match dtype {
-        DType::String => Ok(DenseTensor::vector(words)),
-        _ => super::string::to_numbers(&DenseTensor::vector(words), dtype),
     }
 }
 

@@ -6,7 +6,7 @@ use tensorferry_tensor::{DType, DenseTensor, Run, assemble};
 use crate::broadcast::{Broadcast, broadcast_shapes};
 use crate::def::case;
 use crate::rows::{COMMUTATIVE, ELEMENTWISE};
-use crate::{Args, Case, Fact, Op, Result, Spec, Tolerance, Value};
+use crate::{Args, Case, Fact, Gradient, Op, Result, Spec, Tolerance, Value};
 
 register![
     ApproximateEqual,
@@ -175,6 +175,7 @@ impl Op for Select {
         case("bool[true, false], [1, 2], [3, 4]", "", "[1, 4]"),
         case("bool[true, false], [[1, 2], [3, 4]], [[5, 6], [7, 8]]", "", "[[1, 2], [7, 8]]"),
     ];
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::select);
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         let merged = inputs[1].shape.merge(&inputs[2].shape);
@@ -212,6 +213,7 @@ impl Op for SelectV2 {
     };
     const CASES: &'static [Case] =
         &[case("bool[[true], [false]], [1, 2], 0", "", "[[1, 2], [0, 0]]")];
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::select);
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         let values = broadcast_shapes(&inputs[1].shape, &inputs[2].shape)?;

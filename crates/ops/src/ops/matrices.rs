@@ -262,6 +262,8 @@ impl Op for BatchMatMul {
     };
     const CASES: &'static [Case] =
         &[case("[[[1, 2]], [[3, 4]]], [[5], [6]]", "", "[[[17]], [[39]]]")];
+    const GRAD: Option<Gradient<Self>> =
+        Some(|op, g| crate::grads::batch_matmul(g, op.adj_x, op.adj_y));
     const FAST: &'static [Fast<Self>] = &[Fast {
         name: "packed",
         prepare: |op, inputs| fast::batch_matmul(op.adj_x, op.adj_y, inputs),

@@ -12,7 +12,15 @@ use crate::{
     checked_len,
 };
 
-register![FusedBatchNorm, FusedBatchNormV2, FusedBatchNormV3, Lrn, LogSoftmax, Softmax];
+register![
+    FusedBatchNorm,
+    FusedBatchNormGradV3,
+    FusedBatchNormV2,
+    FusedBatchNormV3,
+    Lrn,
+    LogSoftmax,
+    Softmax
+];
 
 /// `f` of each row of the last axis, in double precision.
 fn rows(inputs: &Args, f: impl Fn(&mut [f64])) -> Result<Vec<Value>> {
@@ -87,6 +95,7 @@ impl Op for LogSoftmax {
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[0, 0]", "", "[-0.6931472, -0.6931472]")];
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::log_softmax);
 
     const FAST: &'static [Fast<Self>] =
         &[Fast { name: "vectors", prepare: |_, inputs| fast::log_softmax(inputs) }];
@@ -163,10 +172,7 @@ impl Norm {
     fn eval(&self, inputs: &Args, n_outputs: usize) -> Result<Vec<Value>> {
         let x = inputs.tensor(0)?;
         ensure!(x.rank() >= 2, "there are no channels in {} dims", x.rank());
-        let order: Vec<usize> = match self.is_channels_first {
-            true => [0].into_iter().chain(2..x.rank()).chain([1]).collect(),
-            false => (0..x.rank()).collect(),
-        };
+        let order = channels_last(x.rank(), self.is_channels_first);
         let last = transposed(x, &order);
         let all = last.to_f64().filter(|_| x.dtype().is_float());
         let mut all = all.ok_or_else(|| crate::rows::refused(x.dtype()))?;
@@ -274,6 +280,14 @@ macro_rules! batch_norms {
                     ..Spec::PURE
                 };
                 const CASES: &'static [Case] = &[$case];
+                const GRAD: Option<Gradient<Self>> = Some(|op, g| {
+                    let attrs = [
+                        ("epsilon", Attr::Float(op.epsilon)),
+                        ("data_format", Attr::text(&op.data_format)),
+                        ("is_training", Attr::Bool(op.is_training)),
+                    ];
+                    crate::grads::batch_norm(g, &attrs, op.is_training)
+                });
 
                 const FAST: &'static [Fast<Self>] = &[fast::chain()];
 
@@ -325,4 +339,82 @@ batch_norms! {
         "y: T", "batch_mean: U", "batch_variance: U", "reserve_space_1: U", "reserve_space_2: U",
         "reserve_space_3: U",
     ], "U", case("[[1], [3]], [2], [1], [1], [4]", "is_training=false, epsilon=0.0", "[[1], [3]], [1], [4], [1], [4], 0");
+}
+
+op! {
+    /// The gradients of `FusedBatchNormV3` by its input, scale and offset.
+    FusedBatchNormGradV3 = "FusedBatchNormGradV3", Pure within Tolerance::Close { rel: 1e-5, abs: 1e-5 }; {
+        /// Added to the variance.
+        epsilon: f32 = 0.0001,
+        /// Channels are the last axis (`NHWC`) or the second (`NCHW`).
+        data_format: String = "NHWC".to_owned(),
+        /// The mean and variance are the batch's own.
+        is_training: bool = true,
+    }
+    ("y_backprop: T", "x: T", "scale: float32", "reserve_space_1: U", "reserve_space_2: U",
+        "reserve_space_3: U")
+        -> ("x_backprop: T", "scale_backprop: U", "offset_backprop: U", "reserve_space_4: U",
+        "reserve_space_5: U")
+    [case("[[1], [3]], [[1], [3]], [2], [1], [4], [0]", "is_training=false, epsilon=0.0",
+        "[[1], [3]], [3], [4], [], []")]
+    infer(op, x) {
+        let scale = x[2].shape.clone();
+        let none = Shape::of(&[0]);
+        Ok(vec![x[1].shape.clone(), scale.clone(), scale, none.clone(), none])
+    }
+    eval(op, x, context) {
+        let order = channels_last(x.tensor(1)?.rank(), op.data_format.starts_with("NC"));
+        op.eval_last(&x, &order)
+    }
+}
+
+impl FusedBatchNormGradV3 {
+    /// With m = mean, r = 1/√(variance + ε), x' = (x - m) r: the scale's gradient is Σ dy x', the
+    /// offset's Σ dy, and that of x is s r dy, less what it does to the batch's mean and variance.
+    fn eval_last(&self, inputs: &Args, order: &[usize]) -> Result<Vec<Value>> {
+        let (dy, x) = (inputs.tensor(0)?, inputs.tensor(1)?);
+        ensure!(
+            dy.shape() == x.shape() && x.rank() >= 2,
+            "the gradient is not of the input's shape"
+        );
+        let last = transposed(x, order);
+        let all = last.to_f64().filter(|_| x.dtype().is_float());
+        let all = all.ok_or_else(|| crate::rows::refused(x.dtype()))?;
+        let mut dy =
+            transposed(dy, order).to_f64().ok_or_else(|| crate::rows::refused(x.dtype()))?;
+        let c = last.shape().last().copied().unwrap_or(0);
+        let [scale, mean, variance] = [inputs.numbers(2)?, inputs.numbers(3)?, inputs.numbers(4)?];
+        ensure!([&scale, &mean, &variance].iter().all(|all| all.len() == c), "{c} channels");
+        let root = |v: &f64| 1.0 / (v + f64::from(self.epsilon)).sqrt();
+        let roots: Vec<f64> = variance.iter().map(root).collect();
+        let normal = |i: usize, x: f64| (x - mean[i]) * roots[i];
+        let (mut by_scale, mut by_offset) = (vec![0.0; c], vec![0.0; c]);
+        for (i, (dy, x)) in dy.iter().zip(&all).enumerate() {
+            by_scale[i % c] += dy * normal(i % c, *x);
+            by_offset[i % c] += dy;
+        }
+        let n = all.len().checked_div(c).unwrap_or(0) as f64;
+        for (i, (dy, x)) in dy.iter_mut().zip(&all).enumerate() {
+            let i = i % c;
+            if self.is_training {
+                *dy -= by_offset[i] / n + normal(i, *x) * by_scale[i] / n;
+            }
+            *dy *= scale[i] * roots[i];
+        }
+        let mut back = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(i, axis)| back[*axis] = i);
+        let dx = transposed(&f64::narrow(x.dtype(), last.shape(), dy), &back);
+        let vector =
+            |all: Vec<f64>| -> Value { f64::narrow(DType::Float32, &[all.len()], all).into() };
+        let none = vector(Vec::new());
+        Ok(vec![dx.into(), vector(by_scale), vector(by_offset), none.clone(), none])
+    }
+}
+
+/// The order of axes that brings channels to the end.
+fn channels_last(rank: usize, is_channels_first: bool) -> Vec<usize> {
+    match is_channels_first && rank >= 2 {
+        true => [0].into_iter().chain(2..rank).chain([1]).collect(),
+        false => (0..rank).collect(),
+    }
 }

@@ -9,12 +9,15 @@ use crate::fast;
 use crate::walk::Odometer;
 use crate::wide::{Narrow, Wide, view};
 use crate::window::{Axis, Padding, Sliding};
-use crate::{Args, Case, Error, Fact, Fast, Op, Result, Spec, Tolerance, Value, checked_len};
+use crate::{
+    Args, Attributes, Case, Error, Fact, Fast, Gradient, Op, Result, Spec, Tolerance, Value,
+    checked_len,
+};
 
 register![AvgPool, AvgPool3D, MaxPool, MaxPool3D, MaxPoolWithArgmax];
 
 /// A sliding window over `n` spatial axes whose size is an attribute.
-fn pooling(
+pub(super) fn pooling(
     n: usize,
     ksize: &[i64],
     strides: &[i64],
@@ -41,7 +44,7 @@ fn infer(sliding: &Sliding, sizes: &[usize], x: &Fact) -> Result<Shape> {
 
 /// Inputs of each window, as pixels of one image: `f` is called with the pixel of the output (of all
 /// images), the image, and the pixels inside.
-fn windows(n: usize, axes: &[Axis; 3], mut f: impl FnMut(usize, usize, &[usize])) {
+pub(super) fn windows(n: usize, axes: &[Axis; 3], mut f: impl FnMut(usize, usize, &[usize])) {
     let outputs: Vec<(usize, isize)> = axes.iter().map(|axis| (axis.output, 0)).collect();
     let mut pixels = Vec::new();
     for image in 0..n {
@@ -169,7 +172,7 @@ fn pool(inputs: &Args, sliding: &Sliding, sizes: &[usize], kind: Kind) -> Result
 
 /// Ops that pool.
 macro_rules! pools {
-    ($($(#[doc = $doc:literal])+ $name:ident $n:literal, $format:literal, $kind:expr, $case:expr;)*) => {
+    ($($(#[doc = $doc:literal])+ $name:ident $n:literal, $format:literal, $kind:expr, $case:expr $(, grad $grad:expr)?;)*) => {
         $(
             attrs! {
                 $(#[doc = $doc])+
@@ -203,6 +206,7 @@ macro_rules! pools {
                     ..Spec::PURE
                 };
                 const CASES: &'static [Case] = &[$case];
+                $(const GRAD: Option<Gradient<Self>> = Some($grad);)?
                 const FAST: &'static [Fast<Self>] = match $n {
                     2 => &[Fast {
                         name: "vectors",
@@ -228,11 +232,18 @@ macro_rules! pools {
 pools! {
     /// The mean of each window; padding is not counted.
     AvgPool 2, "NHWC", Kind::Mean, case(
-        "[[[[1], [2], [3]]]]", "ksize=[1, 1, 2, 1], strides=[1, 1, 2, 1], padding=\"SAME\"", "[[[[1.5], [3]]]]");
+        "[[[[1], [2], [3]]]]", "ksize=[1, 1, 2, 1], strides=[1, 1, 2, 1], padding=\"SAME\"", "[[[[1.5], [3]]]]"), grad |op, g| {
+            let (x, dy) = (g.inputs[0], g.dy()?);
+            let shape = g.build.shape_of(x);
+            Ok(vec![Some(g.build.add_like("AvgPoolGrad", &[shape, dy], op.write()))])
+        };
 
     /// The largest element of each window.
     MaxPool 2, "NHWC", Kind::Max, case(
-        "[[[[1], [2], [3]]]]", "ksize=[1, 1, 2, 1], strides=[1, 1, 1, 1], padding=\"VALID\"", "[[[[2], [3]]]]");
+        "[[[[1], [2], [3]]]]", "ksize=[1, 1, 2, 1], strides=[1, 1, 1, 1], padding=\"VALID\"", "[[[[2], [3]]]]"), grad |op, g| {
+            let (x, y, dy) = (g.inputs[0], g.outputs[0], g.dy()?);
+            Ok(vec![Some(g.build.add_like("MaxPoolGrad", &[x, y, dy], op.write()))])
+        };
 
     /// The mean of each window of volumes; padding is not counted.
     AvgPool3D 3, "NDHWC", Kind::Mean, case(

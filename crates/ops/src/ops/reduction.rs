@@ -239,7 +239,7 @@ reductions! {
             let lowest = Real::lowest(all.dtype);
             all.max().unwrap_or(lowest)
         },
-    }, fast Max;
+    } grad crate::grads::extreme, fast Max;
 
     /// The smallest element along the given axes; NaN if there is one, the highest number if there
     /// is no element.
@@ -249,7 +249,7 @@ reductions! {
             let highest = Real::highest(all.dtype);
             all.min().unwrap_or(highest)
         },
-    };
+    } grad crate::grads::extreme;
 
     /// Whether all elements along the given axes are true.
     All Tolerance::Exact, "bool", ["bool[[true, false], [true, true]], int32[1]" => "bool[false, true]"] {

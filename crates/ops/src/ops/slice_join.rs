@@ -1,12 +1,12 @@
 //! Ops that take parts of tensors and put tensors together.
 
-use tensorferry_ir::{Attr, Dim, Edge, Shape};
+use tensorferry_ir::{Dim, Shape};
 use tensorferry_tensor::{DenseTensor, Run, assemble};
 
 use crate::def::case;
 use crate::families::reduction::axis;
 use crate::walk::{strides, walk};
-use crate::{Args, Backward, Case, Error, Fact, Gradient, Op, Result, Spec, Value, checked_len};
+use crate::{Args, Case, Error, Fact, Gradient, Op, Result, Spec, Value, checked_len};
 
 register![
     Concat,
@@ -94,6 +94,7 @@ impl Op for ConcatV2 {
     };
     const CASES: &'static [Case] =
         &[case("[[1], [2]], [[3, 4], [5, 6]], int32 1", "", "[[1, 3, 4], [2, 5, 6]]")];
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::concat);
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         let (axis, all) = inputs.split_last().ok_or_else(|| Error::invalid("no inputs"))?;
@@ -150,6 +151,7 @@ impl Op for Pack {
         case("[1, 2], [3, 4]", "", "[[1, 2], [3, 4]]"),
         case("[1, 2], [3, 4]", "axis=-1", "[[1, 3], [2, 4]]"),
     ];
+    const GRAD: Option<Gradient<Self>> = Some(|op, g| crate::grads::pack(g, op.axis));
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         let mut shape = Shape::UNKNOWN;
@@ -208,6 +210,7 @@ impl Op for Unpack {
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[[1, 2], [3, 4]]", "num=2, axis=1", "[1, 3], [2, 4]")];
+    const GRAD: Option<Gradient<Self>> = Some(|op, g| crate::grads::unpack(g, op.axis));
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         let n = usize::try_from(self.num).unwrap_or(0);
@@ -261,6 +264,7 @@ impl Op for Split {
     };
     const CASES: &'static [Case] =
         &[case("int32 0, [1, 2, 3, 4]", "num_split=2", "[1, 2], [3, 4]")];
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::split);
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         let n = usize::try_from(self.num_split).unwrap_or(0);
@@ -305,6 +309,7 @@ impl Op for SplitV {
     };
     const CASES: &'static [Case] =
         &[case("[1, 2, 3, 4], int32[1, -1], int32 0", "num_split=2", "[1], [2, 3, 4]")];
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::split_v);
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         let n = usize::try_from(self.num_split).unwrap_or(0);
@@ -353,6 +358,7 @@ impl Op for Slice {
     };
     const CASES: &'static [Case] =
         &[case("[[1, 2, 3], [4, 5, 6]], int32[1, 0], int32[1, -1]", "", "[[4, 5, 6]]")];
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::slice);
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         let rank = inputs[0].rank().or(inputs[1].as_shape().rank()).or(inputs[2].as_shape().rank());
@@ -653,6 +659,7 @@ impl Op for Tile {
     };
     const CASES: &'static [Case] =
         &[case("[[1, 2]], int32[2, 2]", "", "[[1, 2, 1, 2], [1, 2, 1, 2]]")];
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::tile);
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         let Some(dims) = inputs[0].dims() else {
@@ -735,7 +742,8 @@ impl Op for GatherV2 {
         case("[[1, 2], [3, 4]], int32[1, 1, 0], int32 0", "", "[[3, 4], [3, 4], [1, 2]]"),
         case("[[1, 2], [3, 4]], int32[[1], [0]], int32 1", "batch_dims=1", "[[2], [3]]"),
     ];
-    const GRAD: Option<Gradient<Self>> = Some(gather_grad);
+    const GRAD: Option<Gradient<Self>> =
+        Some(|op, g| crate::grads::gather(g, Some(g.inputs[2]), op.batch_dims));
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         let (Some(x), Some(indices), Some(along)) =
@@ -755,26 +763,6 @@ impl Op for GatherV2 {
     }
 }
 
-/// Rows of the gradient are added up at the rows that they were taken from.
-fn gather_grad(op: &GatherV2, g: &mut Backward<'_>) -> Result<Vec<Option<Edge>>> {
-    if op.batch_dims != 0 {
-        return Err(Error::unsupported("the gradient of a batched gather is not there yet"));
-    }
-    let (x, indices, along, dy) = (g.inputs[0], g.inputs[1], g.inputs[2], g.dy()?);
-    let is_first = match g.build.graph.node(along.node).attrs.get("value") {
-        Some(Attr::Tensor(value)) => value.dense()?.to_i64().is_some_and(|all| all == [0]),
-        _ => false,
-    };
-    if !is_first {
-        return Err(Error::unsupported("only a gather along axis 0 has a gradient yet"));
-    }
-    let shape = g.build.shape_of(x);
-    let zero = g.build.constant(DenseTensor::scalar(0_i32));
-    let n = g.build.add("GatherV2", &[shape, zero, zero], &[]);
-    let dx = g.build.add("UnsortedSegmentSum", &[dy, indices, n], &[]);
-    Ok(vec![Some(dx), None, None])
-}
-
 attrs! {
     /// Takes rows by index.
     struct Gather {}
@@ -789,6 +777,7 @@ impl Op for Gather {
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[1, 2, 3], int32[2, 0]", "", "[3, 1]")];
+    const GRAD: Option<Gradient<Self>> = Some(|_, g| crate::grads::gather(g, None, 0));
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         let (Some(x), Some(indices)) = (inputs[0].dims(), inputs[1].dims()) else {

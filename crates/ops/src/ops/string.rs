@@ -164,7 +164,15 @@ fn piece(text: &Bytes, start: i64, len: i64, by_character: bool) -> Result<Vec<u
     let n = places.len() as i64 - 1;
     let from = if start < 0 { start + n } else { start };
     ensure!((0..=n).contains(&from), "position {start} of a string of {n}");
-    let to = from.saturating_add(len.max(0)).min(n);
+    // TensorFlow takes a negative length in bytes for the rest; in characters for none.
+    let to = match len {
+        0.. => from.saturating_add(len).min(n),
+        _ if by_character => {
+            ensure!(start >= 0, "a length of {len} from position {start} on");
+            from
+        }
+        _ => n,
+    };
     Ok(text[places[from as usize]..places[to as usize]].to_vec())
 }
 

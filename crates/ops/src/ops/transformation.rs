@@ -1,6 +1,6 @@
 //! Ops that change types and shapes and leave the elements.
 
-use tensorferry_ir::{Dim, Shape};
+use tensorferry_ir::{Attr, Dim, Shape};
 use tensorferry_tensor::{Complex, DType, DenseTensor, Run, assemble};
 
 use crate::broadcast::broadcast_shapes;
@@ -58,6 +58,13 @@ impl Op for Cast {
         case("[0, 0.5]", "DstT=bool", "bool[false, true]"),
         case("[1.5]", "DstT=complex64", "complex64[(1.5, 0)]"),
     ];
+    const GRAD: Option<Gradient<Self>> = Some(|op, g| {
+        let Some(from) = op.SrcT else {
+            return Err(Error::unsupported("the type of the input is not stated"));
+        };
+        let dy = g.dy()?;
+        Ok(vec![Some(g.build.add("Cast", &[dy], &[("DstT", Attr::Type(from.into()))]))])
+    });
 
     fn infer(&self, x: &[Fact]) -> Result<Vec<Shape>> {
         Ok(vec![x[0].shape.clone()])
@@ -204,11 +211,7 @@ impl Op for Reshape {
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[1, 2, 3, 4], int32[2, -1]", "", "[[1, 2], [3, 4]]")];
-    const GRAD: Option<Gradient<Self>> = Some(|_, g| {
-        let (x, dy) = (g.inputs[0], g.dy()?);
-        let shape = g.build.shape_of(x);
-        Ok(vec![Some(g.build.add("Reshape", &[dy, shape], &[])), None])
-    });
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::reshape);
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         match (inputs[1].ints(), inputs[0].shape.n_elements()) {
@@ -239,6 +242,7 @@ impl Op for ExpandDims {
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[1, 2], int32 -1", "", "[[1], [2]]")];
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::reshape);
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         let Some(dims) = inputs[0].dims() else { return Ok(vec![Shape::UNKNOWN]) };
@@ -277,6 +281,7 @@ impl Op for Squeeze {
         case("[[[1], [2]]]", "", "[1, 2]"),
         case("[[[1], [2]]]", "squeeze_dims=[-1]", "[[1, 2]]"),
     ];
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::reshape);
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         let Some(dims) = inputs[0].dims() else { return Ok(vec![Shape::UNKNOWN]) };
@@ -329,6 +334,7 @@ impl Op for Transpose {
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[[1, 2, 3]], int32[1, 0]", "", "[[1], [2], [3]]")];
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::transpose);
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         match (inputs[0].dims(), inputs[1].ints()) {
@@ -362,6 +368,7 @@ impl Op for BroadcastTo {
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[[1], [2]], int32[2, 2]", "", "[[1, 1], [2, 2]]")];
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::broadcast_to);
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         Ok(vec![inputs[1].as_shape()])
@@ -545,6 +552,7 @@ impl Op for Pad {
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[1, 2], int32[[1, 2]]", "", "[0, 1, 2, 0, 0]")];
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::pad);
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         infer_pad(inputs)
@@ -573,6 +581,7 @@ impl Op for PadV2 {
         ..Spec::PURE
     };
     const CASES: &'static [Case] = &[case("[1, 2], int32[[1, 0]], 9", "", "[9, 1, 2]")];
+    const GRAD: Option<Gradient<Self>> = Some(crate::grads::pad);
 
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
         infer_pad(inputs)
