@@ -3,12 +3,14 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use tensorferry_diagnostics::{Kind, Problem};
-use tensorferry_store::{BlobRef, Entry, Store, StoreError, is_contained};
+use tensorferry_store::{Blob, BlobRef, Entry, Store, StoreError, is_contained};
 
 use crate::sys;
 
@@ -18,6 +20,10 @@ const DEPTH_MAX: usize = 16;
 const ENTRIES_MAX: usize = 100_000;
 /// A smaller file is read: cheaper than a map, and safe from whoever truncates it.
 const MAP_MIN: u64 = 64 << 10;
+/// Files that stay open beside their maps; a process may usually have a thousand.
+const HANDLES_MAX: usize = 64;
+/// Fewer bytes are copied out of the map: a system call costs more than a page or two.
+const READ_MIN: usize = 16 << 10;
 
 /// A folder on disk, or one file in it and its neighbours.
 ///
@@ -30,6 +36,7 @@ pub struct FolderStore {
     /// The name the store gives the file it was opened for, and what the file system calls it
     /// (they differ when it is not UTF-8).
     main: Option<(String, OsString)>,
+    n_handles: AtomicUsize,
     #[cfg(target_os = "linux")]
     root_handle: File,
 }
@@ -73,6 +80,7 @@ impl FolderStore {
         Ok(Self {
             #[cfg(target_os = "linux")]
             root_handle: File::open(&root).map_err(fail)?,
+            n_handles: AtomicUsize::new(0),
             label,
             root,
             main,
@@ -187,21 +195,51 @@ impl Store for FolderStore {
             return Err(StoreError::NotContained(name.to_owned()));
         }
         let file = self.open_file(name)?;
-        let bytes = read_or_map(file);
-        let bytes = bytes.map_err(|source| StoreError::Io { name: name.to_owned(), source })?;
-        Ok(Arc::new(bytes))
+        let keep = || self.n_handles.fetch_add(1, Ordering::Relaxed) < HANDLES_MAX;
+        read_or_map(file, keep)
+            .map_err(|source| StoreError::Io { name: name.to_owned(), source })
     }
 }
 
-fn read_or_map(mut file: File) -> io::Result<Bytes> {
+/// `keep` says whether one more file may stay open.
+fn read_or_map(mut file: File, keep: impl FnOnce() -> bool) -> io::Result<BlobRef> {
     let len = file.metadata()?.len();
     if len >= MAP_MIN {
-        return sys::map(&file);
+        let map = sys::map(&file)?;
+        return Ok(Arc::new(MappedFile { map, file: keep().then_some(file) }));
     }
     let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
     // Whoever appends to the file while we read does not make us read without end.
     file.by_ref().take(MAP_MIN).read_to_end(&mut bytes)?;
-    Ok(bytes.into())
+    Ok(Arc::new(Bytes::from(bytes)))
+}
+
+/// A file that is looked at in its map, and read where all of it passes by: for that, bringing
+/// every page into the address space and out again costs as much as the copy.
+struct MappedFile {
+    map: Bytes,
+    file: Option<File>,
+}
+
+impl Blob for MappedFile {
+    fn byte_len(&self) -> u64 {
+        self.map.byte_len()
+    }
+
+    fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
+        self.map.read(range)
+    }
+
+    fn read_into(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
+        match &self.file {
+            Some(file) if out.len() >= READ_MIN => sys::read_at(file, &self.map, at, out),
+            _ => self.map.read_into(at, out),
+        }
+    }
+
+    fn is_at_hand(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(all(test, unix))]
@@ -235,6 +273,26 @@ mod tests {
         let expected =
             [("a b.bin", 200_000), ("empty", 0), ("model.json", 2), ("variables/v.index", 1)];
         assert_eq!(names, expected.map(|(n, l)| (n.to_owned(), l)));
+    }
+
+    #[test]
+    fn a_file_is_read_where_it_passes_by_with_and_without_its_handle() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("big");
+        let content: Vec<u8> = (0..200_000_u32).map(|i| (i % 251) as u8).collect();
+        fs::write(&path, &content).unwrap();
+        for keep in [true, false] {
+            let blob = read_or_map(File::open(&path).unwrap(), || keep).unwrap();
+            assert!(blob.is_at_hand());
+            for len in [0, 1, READ_MIN - 1, READ_MIN, 100_000] {
+                let mut out = vec![0; len];
+                blob.read_into(12_345, &mut out).unwrap();
+                assert_eq!(out, content[12_345..12_345 + len], "{keep} {len}");
+            }
+            for (at, len) in [(199_999, 2), (199_999, READ_MIN), (u64::MAX, READ_MIN)] {
+                assert!(blob.read_into(at, &mut vec![0; len]).is_err(), "{keep} {at} {len}");
+            }
+        }
     }
 
     #[test]

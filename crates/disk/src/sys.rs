@@ -17,6 +17,18 @@ pub(crate) fn map(file: &File) -> io::Result<Bytes> {
     Ok(Bytes::from_owner(map))
 }
 
+/// Reads from a place in a file whose map is `_map`.
+#[cfg(unix)]
+pub(crate) fn read_at(file: &File, _map: &Bytes, at: u64, out: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, out, at)
+}
+
+/// Reads from a place in a file whose map is `map`.
+#[cfg(not(unix))]
+pub(crate) fn read_at(_file: &File, map: &Bytes, at: u64, out: &mut [u8]) -> io::Result<()> {
+    tensorferry_store::Blob::read_into(map, at, out)
+}
+
 /// Has the kernel look up all pages of `bytes` at once, which are about to be read. A hint: it may
 /// fail. A write from a map that was not read before stops at each run of missing pages, and the
 /// file system undoes part of its work each time.

@@ -20,6 +20,21 @@ pub trait Blob: Send + Sync {
     /// `UnexpectedEof` when the range leaves the blob; whatever the device says otherwise.
     fn read(&self, range: Range<u64>) -> io::Result<Bytes>;
 
+    /// Fills `out` with the bytes at `at`, for a reader that passes over them once: a mapped file is
+    /// read then instead of being brought into the address space page by page.
+    ///
+    /// # Errors
+    /// As [`Blob::read`].
+    fn read_into(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
+        let end = at.checked_add(out.len() as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let bytes = self.read(at..end)?;
+        if bytes.len() != out.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        out.copy_from_slice(&bytes);
+        Ok(())
+    }
+
     /// True when [`Blob::read`] neither copies nor asks a device: a mapped file, bytes in memory.
     fn is_at_hand(&self) -> bool {
         false
@@ -69,6 +84,11 @@ impl Blob for SubBlob {
         self.inner.read(self.range.start + range.start..self.range.start + range.end)
     }
 
+    fn read_into(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
+        check(&(at..at.saturating_add(out.len() as u64)), self.byte_len())?;
+        self.inner.read_into(self.range.start + at, out)
+    }
+
     fn is_at_hand(&self) -> bool {
         self.inner.is_at_hand()
     }
@@ -104,6 +124,12 @@ mod tests {
         let sub = SubBlob::new(blob.clone(), 1..4).unwrap();
         assert_eq!(&read_all(&sub).unwrap()[..], b"bcd");
         assert!(sub.is_at_hand());
+        let mut out = [0; 2];
+        sub.read_into(1, &mut out).unwrap();
+        assert_eq!(&out, b"cd");
+        for at in [2, 3, u64::MAX] {
+            assert_eq!(sub.read_into(at, &mut out).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        }
         assert!(sub.read(0..4).is_err());
         assert!(SubBlob::new(blob, 4..9).is_err());
     }

@@ -10,5 +10,5 @@ mod store;
 
 pub use blob::{Blob, BlobRef, SubBlob, read_all};
 pub use package::{Package, PackageSink, Part};
-pub use source::{BlobSource, ByteSource, Concat, SourceRef, collect};
+pub use source::{BlobSource, ByteSink, ByteSource, Concat, Fill, SourceRef, collect};
 pub use store::{Entry, MemoryStore, Store, StoreError, is_contained};

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::source::SourceRef;
+use crate::source::{ByteSink, Fill, SourceRef, in_pieces};
 
 /// The files of a finished model, in the order in which they must become visible
 /// (`model.json` last, so that it never names a shard that is not there).
@@ -43,44 +43,74 @@ impl Package {
         self.files().map(|(_, len)| len).sum()
     }
 
-    /// Gives every file's bytes in order: `begin(name, len)` starts a file and `piece(bytes)`
-    /// continues it.
+    /// Gives every file's bytes in order: `begin(name, len)` starts a file; `piece(bytes)` and
+    /// `fill(len, fill)` continue it.
     ///
     /// # Errors
     /// The first error of a callback or a content; `InvalidData` when a content is shorter or
     /// longer than its files.
     pub fn write(&self, sink: &mut dyn PackageSink) -> io::Result<()> {
         for part in &self.parts {
-            let mut files = part.files.iter();
-            let mut left = 0_u64;
-            let mut begin_next = |sink: &mut dyn PackageSink| -> io::Result<Option<u64>> {
-                let Some((name, len)) = files.next() else { return Ok(None) };
-                sink.begin(name, *len)?;
-                Ok(Some(*len))
-            };
-            part.content.for_each_piece(&mut |mut piece| {
-                while !piece.is_empty() {
-                    while left == 0 {
-                        left = begin_next(sink)?.ok_or_else(|| wrong_length("longer"))?;
-                    }
-                    let n = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                    sink.piece(&piece[..n])?;
-                    left -= n as u64;
-                    piece = &piece[n..];
-                }
-                Ok(())
-            })?;
-            while left == 0 {
-                match begin_next(sink)? {
-                    Some(len) => left = len,
-                    None => break,
-                }
-            }
-            if left != 0 {
+            let mut cutter = Cutter { sink: &mut *sink, files: part.files.iter(), left: 0 };
+            part.content.write_to(&mut cutter)?;
+            while cutter.left == 0 && cutter.begin_next()? {}
+            if cutter.left != 0 {
                 return Err(wrong_length("shorter"));
             }
         }
         sink.end()
+    }
+}
+
+/// Cuts the bytes of a part at the lengths of its files.
+struct Cutter<'a> {
+    sink: &'a mut dyn PackageSink,
+    files: std::slice::Iter<'a, (String, u64)>,
+    /// Bytes that the file which was begun last still takes.
+    left: u64,
+}
+
+impl Cutter<'_> {
+    /// Begins the next file; false when there is none.
+    fn begin_next(&mut self) -> io::Result<bool> {
+        let Some((name, len)) = self.files.next() else { return Ok(false) };
+        self.sink.begin(name, *len)?;
+        self.left = *len;
+        Ok(true)
+    }
+
+    /// How many of `len` bytes go into one file, which is begun.
+    fn room(&mut self, len: u64) -> io::Result<u64> {
+        while self.left == 0 {
+            if !self.begin_next()? {
+                return Err(wrong_length("longer"));
+            }
+        }
+        let room = len.min(self.left);
+        self.left -= room;
+        Ok(room)
+    }
+}
+
+impl ByteSink for Cutter<'_> {
+    fn piece(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let room = self.room(bytes.len() as u64)?;
+            // Not more than there are, so the cast is exact.
+            let (now, later) = bytes.split_at(room as usize);
+            self.sink.piece(now)?;
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, mut len: u64, fill: &mut Fill<'_>) -> io::Result<()> {
+        while len > 0 {
+            let room = self.room(len)?;
+            self.sink.fill(room, fill)?;
+            len -= room;
+        }
+        Ok(())
     }
 }
 
@@ -97,6 +127,14 @@ pub trait PackageSink {
     /// # Errors
     /// The device's.
     fn piece(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// `len` more bytes of that file, see [`ByteSink::fill`].
+    ///
+    /// # Errors
+    /// The device's, and those of `fill`.
+    fn fill(&mut self, len: u64, fill: &mut Fill<'_>) -> io::Result<()> {
+        in_pieces(len, fill, &mut |piece| self.piece(piece))
+    }
 
     /// The last file is complete.
     ///
@@ -132,7 +170,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::Concat;
+    use crate::{BlobSource, Concat};
 
     fn part(lens: &[u64], pieces: &[&'static [u8]]) -> Part {
         let pieces: Vec<SourceRef> =
@@ -152,6 +190,25 @@ mod tests {
         let text: Vec<_> =
             files.iter().map(|(n, b)| format!("{n}={}", String::from_utf8_lossy(b))).collect();
         assert_eq!(text, ["f0=ab", "f1=", "f2=cde", "f3="]);
+    }
+
+    #[test]
+    fn bytes_that_are_filled_in_are_cut_as_pieces_are() {
+        let blob = |bytes: &'static [u8]| {
+            Arc::new(BlobSource(Arc::new(Bytes::from_static(bytes)))) as SourceRef
+        };
+        let content = || Arc::new(Concat(vec![blob(b"a"), blob(b""), blob(b"bcd"), blob(b"e")]));
+        let write = |lens: &[u64]| {
+            let files = lens.iter().map(|len| (len.to_string(), *len)).collect();
+            let parts = vec![Part { files, content: content() }];
+            let mut files = Vec::new();
+            Package { parts, is_single_file: false }.write(&mut files).map(|()| files)
+        };
+        let files = write(&[2, 0, 3]).unwrap();
+        let text: Vec<_> = files.iter().map(|(_, b)| String::from_utf8_lossy(b)).collect();
+        assert_eq!(text, ["ab", "", "cde"]);
+        assert!(write(&[4]).is_err());
+        assert!(write(&[6]).is_err());
     }
 
     #[test]

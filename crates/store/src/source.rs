@@ -10,6 +10,45 @@ use crate::blob::BlobRef;
 /// Shared handle to a source.
 pub type SourceRef = Arc<dyn ByteSource>;
 
+/// Fills the memory that it is given with the bytes that come next.
+pub type Fill<'a> = dyn FnMut(&mut [u8]) -> io::Result<()> + 'a;
+
+/// Takes bytes in order.
+pub trait ByteSink {
+    /// More bytes.
+    ///
+    /// # Errors
+    /// The device's.
+    fn piece(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// `len` more bytes, which `fill` puts into memory of the sink's own, part after part.
+    ///
+    /// # Errors
+    /// The device's, and those of `fill`.
+    fn fill(&mut self, len: u64, fill: &mut Fill<'_>) -> io::Result<()> {
+        in_pieces(len, fill, &mut |piece| self.piece(piece))
+    }
+}
+
+/// What `fill` gives, as pieces, for a sink that has no memory to fill.
+pub(crate) fn in_pieces(
+    len: u64,
+    fill: &mut Fill<'_>,
+    piece: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    const PIECE: u64 = 64 << 10;
+    let mut memory = vec![0; usize::try_from(len.min(PIECE)).unwrap_or(0)];
+    let mut left = len;
+    while left > 0 {
+        // Not longer than `memory`, so the cast is exact.
+        let part = &mut memory[..left.min(PIECE) as usize];
+        fill(part)?;
+        piece(part)?;
+        left -= part.len() as u64;
+    }
+    Ok(())
+}
+
 /// Bytes of known length, produced in order and as often as asked.
 ///
 /// Mapped data goes through as one piece; decoded, cast or quantized data comes in pieces of a
@@ -23,6 +62,15 @@ pub trait ByteSource: Send + Sync {
     /// # Errors
     /// The sink's error, or `InvalidData` when the stored bytes cannot be decoded.
     fn for_each_piece(&self, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>;
+
+    /// Gives all bytes in order to a sink that may have memory of its own for them, which saves a
+    /// copy where the source would have to make one.
+    ///
+    /// # Errors
+    /// As [`ByteSource::for_each_piece`].
+    fn write_to(&self, sink: &mut dyn ByteSink) -> io::Result<()> {
+        self.for_each_piece(&mut |piece| sink.piece(piece))
+    }
 
     /// The bytes themselves where they are at hand without decoding or copying.
     fn as_bytes(&self) -> Option<Bytes> {
@@ -55,6 +103,10 @@ impl ByteSource for Concat {
     fn for_each_piece(&self, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         self.0.iter().try_for_each(|part| part.for_each_piece(sink))
     }
+
+    fn write_to(&self, sink: &mut dyn ByteSink) -> io::Result<()> {
+        self.0.iter().try_for_each(|part| part.write_to(sink))
+    }
 }
 
 /// A blob as a source: given whole where it is at hand, piece by piece where it is not.
@@ -78,6 +130,15 @@ impl ByteSource for BlobSource {
             at = end;
         }
         Ok(())
+    }
+
+    fn write_to(&self, sink: &mut dyn ByteSink) -> io::Result<()> {
+        let mut at = 0;
+        sink.fill(self.0.byte_len(), &mut |out| {
+            self.0.read_into(at, out)?;
+            at += out.len() as u64;
+            Ok(())
+        })
     }
 
     fn as_bytes(&self) -> Option<Bytes> {

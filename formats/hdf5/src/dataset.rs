@@ -231,12 +231,7 @@ impl Dataset {
                     return Err(self.too_short());
                 }
                 let range = self.file_range(*address, len)?;
-                let blob = &self.context.blob;
-                if self.context.is_resident {
-                    let bytes = blob.read(range).map_err(|error| Error::io(&self.path, &error))?;
-                    return Ok(Arc::new(bytes));
-                }
-                let part = SubBlob::new(blob.clone(), range)
+                let part = SubBlob::new(self.context.blob.clone(), range)
                     .map_err(|error| Error::io(&self.path, &error))?;
                 Ok(Arc::new(BlobSource(Arc::new(part))))
             }

@@ -64,8 +64,6 @@ pub(crate) struct Context {
     pub(crate) blob: BlobRef,
     pub(crate) h5: Hdf5File,
     pub(crate) limits: Limits,
-    /// Whether reading the blob gives views of memory instead of copies.
-    pub(crate) is_resident: bool,
     links: Mutex<HashMap<u64, Arc<Links>>>,
     attributes: Mutex<HashMap<u64, Arc<Vec<AttributeMessage>>>>,
     filled: Mutex<(u64, HashSet<u64>)>,
@@ -94,7 +92,6 @@ impl Context {
         }
         let opens = (len / OBJECT_BYTES_MIN + 1024).saturating_mul(WALKS_MAX);
         Ok(Self {
-            is_resident: is_resident(&blob),
             blob,
             h5,
             limits,
@@ -196,12 +193,4 @@ impl Context {
 /// Nothing here is left half-changed by a panic, so a poisoned lock is as good as any.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Two reads that live at the same time and have the same address are views of one memory.
-fn is_resident(blob: &BlobRef) -> bool {
-    match (blob.read(0..1), blob.read(0..1)) {
-        (Ok(first), Ok(second)) => first.as_ptr() == second.as_ptr(),
-        _ => false,
-    }
 }

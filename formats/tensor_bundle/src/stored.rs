@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use tensorferry_store::{BlobRef, ByteSource};
+use tensorferry_store::{BlobRef, ByteSink, ByteSource};
 
 use crate::checksum;
 use crate::error::Error;
@@ -15,9 +15,9 @@ const PIECE: u64 = 1 << 20;
 
 /// A range of a shard.
 ///
-/// Where the shard is at hand, the checksum is compared before the first byte is given, once for
-/// all readings. Where it is not, it is compared as the bytes pass, and a reader that got them all
-/// gets the error at the end.
+/// The checksum is compared once for all readings. Where the shard is at hand, that is before the
+/// first piece is given. Where it is not, and in [`ByteSource::write_to`], it is compared as the
+/// bytes pass, and a reader that got them all gets the error at the end.
 pub(crate) struct Stored {
     pub(crate) key: String,
     pub(crate) shard: BlobRef,
@@ -67,6 +67,22 @@ impl ByteSource for Stored {
             at = end;
         }
         self.check(crc).map_err(io::Error::from)
+    }
+
+    fn write_to(&self, sink: &mut dyn ByteSink) -> io::Result<()> {
+        let is_verified = self.is_verified.load(Ordering::Relaxed);
+        let mut crc = 0;
+        let mut at = self.range.start;
+        sink.fill(self.byte_len(), &mut |out| {
+            self.shard.read_into(at, out)?;
+            // Now, while the bytes are in the processor's cache.
+            if !is_verified {
+                crc = crc32c::crc32c_append(crc, out);
+            }
+            at += out.len() as u64;
+            Ok(())
+        })?;
+        if is_verified { Ok(()) } else { self.check(crc).map_err(io::Error::from) }
     }
 
     /// `None` too when the checksum is wrong: the stream then says so.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tensorferry_diagnostics::{Kind, Problem, Problems};
-use tensorferry_store::{Package, PackageSink, Part, collect};
+use tensorferry_store::{Fill, Package, PackageSink, Part, collect};
 
 use super::plan::{Plan, Way, random, remove};
 use super::{WriteOptions, refused};
@@ -14,9 +14,12 @@ use crate::fs::{Fs, again};
 use crate::interrupt;
 use crate::model_folder::{self, MODEL_JSON};
 
-/// Small pieces are gathered up to this size, larger ones written as they come. Gathering is one
-/// more copy, and a buffer of this size stays in the processor's cache.
-const BUFFER_LEN: usize = 64 << 10;
+/// A file is written this many bytes at a time, from places that are multiples of it: the system
+/// then keeps it in runs of pages of this size, and writing costs a quarter less than at odd
+/// places. It stays in the processor's cache.
+const BUFFER_LEN: usize = 1 << 20;
+/// What memory that a device reads into should begin at a multiple of.
+const PAGE_LEN: usize = 4 << 10;
 /// A signal or the progress bar waits for no more than this many bytes.
 const WRITE_LEN_MAX: usize = 4 << 20;
 /// Of a small result, the device writes one file while we write the next. For a large one that
@@ -118,7 +121,7 @@ impl<'a, F: Fs> Staged<'a, F> {
             staged: self,
             progress: options.progress,
             current: None,
-            buffer: Vec::new(),
+            buffer: Buffer::default(),
             written: 0,
             failure: None,
         };
@@ -210,9 +213,42 @@ struct Sink<'s, 'a, F: Fs> {
     staged: &'s mut Staged<'a, F>,
     progress: Option<&'s dyn Fn(u64)>,
     current: Option<(PathBuf, F::File)>,
-    buffer: Vec<u8>,
+    buffer: Buffer,
     written: u64,
     failure: Option<Problem>,
+}
+
+/// Bytes of the current file that follow what is written.
+#[derive(Default)]
+struct Buffer {
+    /// Empty until it is used; then `BUFFER_LEN` bytes from `start`, and what is left over.
+    memory: Vec<u8>,
+    /// The first multiple of a page's length.
+    start: usize,
+    n_used: usize,
+}
+
+impl Buffer {
+    /// What was gathered.
+    fn used(&self) -> &[u8] {
+        &self.memory[self.start..self.start + self.n_used]
+    }
+
+    /// Room for at most `len` more bytes, and at least one where one is asked for.
+    fn room(&mut self, len: u64) -> &mut [u8] {
+        if self.memory.is_empty() {
+            // Zeroed memory of this size comes from the system and takes no page until it is used.
+            self.memory = vec![0; BUFFER_LEN + PAGE_LEN];
+            self.start = self.memory.as_ptr().align_offset(PAGE_LEN).min(PAGE_LEN);
+        }
+        let free = BUFFER_LEN - self.n_used;
+        let n = usize::try_from(len).unwrap_or(free).min(free);
+        &mut self.memory[self.start + self.n_used..][..n]
+    }
+
+    fn is_full(&self) -> bool {
+        self.n_used == BUFFER_LEN
+    }
 }
 
 impl<F: Fs> Sink<'_, '_, F> {
@@ -247,11 +283,19 @@ impl<F: Fs> Sink<'_, '_, F> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let buffer = std::mem::take(&mut self.buffer);
-        let result = self.write(&buffer);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let result = self.write(buffer.used());
+        buffer.n_used = 0;
         self.buffer = buffer;
-        self.buffer.clear();
         result
+    }
+
+    fn flush_if_full(&mut self) -> io::Result<()> {
+        if !self.buffer.is_full() {
+            return Ok(());
+        }
+        let result = self.flush();
+        self.note(result)
     }
 
     fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
@@ -301,14 +345,37 @@ impl<F: Fs> PackageSink for Sink<'_, '_, F> {
         Ok(())
     }
 
-    fn piece(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let result = if self.buffer.len() + bytes.len() <= BUFFER_LEN {
-            self.buffer.extend_from_slice(bytes);
-            Ok(())
-        } else {
-            self.flush().and_then(|()| self.write(bytes))
-        };
-        self.note(result)
+    fn piece(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            // Whole runs need no gathering.
+            let whole = bytes.len() - bytes.len() % BUFFER_LEN;
+            if self.buffer.n_used == 0 && whole > 0 {
+                let result = self.write(&bytes[..whole]);
+                self.note(result)?;
+                bytes = &bytes[whole..];
+                continue;
+            }
+            let room = self.buffer.room(bytes.len() as u64);
+            let (now, later) = bytes.split_at(room.len());
+            room.copy_from_slice(now);
+            self.buffer.n_used += now.len();
+            bytes = later;
+            self.flush_if_full()?;
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, mut len: u64, fill: &mut Fill<'_>) -> io::Result<()> {
+        while len > 0 {
+            let room = self.buffer.room(len);
+            let n = room.len();
+            // What fails here is the content's, not ours to note.
+            fill(room)?;
+            self.buffer.n_used += n;
+            len -= n as u64;
+            self.flush_if_full()?;
+        }
+        Ok(())
     }
 
     fn end(&mut self) -> io::Result<()> {
