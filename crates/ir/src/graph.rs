@@ -1,6 +1,7 @@
 //! Nodes and the edges between them.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::{Attr, Attrs};
 
@@ -22,6 +23,33 @@ pub struct Edge {
     pub node: NodeId,
     /// Which of its outputs.
     pub output: u32,
+}
+
+/// What is known of nodes.
+pub type NodeMap<V> = HashMap<NodeId, V, BuildHasherDefault<IndexHasher>>;
+
+/// What is known of outputs.
+pub type EdgeMap<V> = HashMap<Edge, V, BuildHasherDefault<IndexHasher>>;
+
+/// Hashes indexes of nodes and outputs. Nobody outside chooses them: they count up from 0, so that
+/// mixing them well is enough.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct IndexHasher(u64);
+
+impl Hasher for IndexHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, n: u32) {
+        // An odd number near 2^64 / golden ratio; maps use the high and the low bits.
+        let mixed = (self.0.rotate_left(32) ^ u64::from(n)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
 }
 
 impl From<NodeId> for Edge {

@@ -20,7 +20,7 @@ mod text;
 mod verify;
 
 pub use attr::{ASSET_ATTR, Attr, Attrs, Constant, FuncRef, VALUE_ATTR};
-pub use graph::{Edge, Graph, Node, NodeId};
+pub use graph::{Edge, EdgeMap, Graph, IndexHasher, Node, NodeId, NodeMap};
 pub use model::{Function, Model, Parameter, Signature, SignatureTensor};
 pub use parse::{ParseError, parse_attrs, parse_model, parse_tensors};
 pub use print::{attr_text, attrs_text, tensor_text};

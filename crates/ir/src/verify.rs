@@ -37,28 +37,28 @@ impl fmt::Display for Defect {
 /// do not call themselves and are at most [`CALL_DEPTH_MAX`] deep.
 pub fn verify(model: &Model, ops: &dyn OpTable) -> Vec<Defect> {
     let mut defects = Vec::new();
-    for graph in [&model.graph, &model.initializer] {
-        let mut check = Check { model, ops, function: None, graph, defects: &mut defects };
-        check.graph();
-    }
+    let mut main = Check::new(model, ops, None, &model.graph);
+    main.graph();
+    defects.append(&mut main.defects);
+    let mut initializer = Check::new(model, ops, None, &model.initializer);
+    initializer.graph();
+    defects.append(&mut initializer.defects);
     for (name, function) in &model.functions {
-        let graph = &function.graph;
-        let function_name = Some(name.as_str());
-        let mut check = Check { model, ops, function: function_name, graph, defects: &mut defects };
+        let mut check = Check::new(model, ops, Some(name), &function.graph);
         check.graph();
         check.function(function);
+        defects.append(&mut check.defects);
     }
-    let mut check =
-        Check { model, ops, function: None, graph: &model.graph, defects: &mut defects };
     for (name, signature) in &model.signatures {
         for tensor in signature.inputs.iter().chain(&signature.outputs) {
-            check.edge(&format!("{name}/{}", tensor.name), tensor.edge);
+            main.edge(&format!("{name}/{}", tensor.name), tensor.edge);
         }
     }
-    check.graph = &model.initializer;
+    defects.append(&mut main.defects);
     for tensor in &model.initializer_outputs {
-        check.edge(&tensor.name, tensor.edge);
+        initializer.edge(&tensor.name, tensor.edge);
     }
+    defects.append(&mut initializer.defects);
     calls(model, &mut defects);
     defects
 }
@@ -68,17 +68,32 @@ struct Check<'a> {
     ops: &'a dyn OpTable,
     function: Option<&'a str>,
     graph: &'a Graph,
-    defects: &'a mut Vec<Defect>,
+    /// How many outputs each node has; `None` where that is not known.
+    n_outputs: Vec<Option<usize>>,
+    defects: Vec<Defect>,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
+    fn new(
+        model: &'a Model,
+        ops: &'a dyn OpTable,
+        function: Option<&'a str>,
+        graph: &'a Graph,
+    ) -> Self {
+        let n_outputs = |node: &Node| {
+            let known = ops.outputs(&node.op, &node.attrs, node.inputs.len())?;
+            known.ok().map(|outputs| outputs.len())
+        };
+        let n_outputs = graph.nodes().iter().map(n_outputs).collect();
+        Self { model, ops, function, graph, n_outputs, defects: Vec::new() }
+    }
+
     fn add(&mut self, node: &str, what: impl Into<String>) {
         let function = self.function.map(str::to_owned);
         self.defects.push(Defect { function, node: node.to_owned(), what: what.into() });
     }
 
     fn graph(&mut self) {
-        let n_before = self.defects.len();
         for id in self.graph.ids() {
             let node = self.graph.node(id);
             if self.graph.find(&node.name) != Some(id) {
@@ -87,7 +102,7 @@ impl Check<'_> {
             self.node(node);
         }
         // With edges that lead nowhere there is no order to speak of.
-        if self.defects.len() == n_before
+        if self.defects.is_empty()
             && let Err(id) = self.graph.topological_order()
         {
             let node = self.graph.node(id);
@@ -117,15 +132,11 @@ impl Check<'_> {
         let Some(source) = self.graph.nodes().get(edge.node.idx()) else {
             return self.add(user, "an input is not in the graph");
         };
-        let known = self.ops.outputs(&source.op, &source.attrs, source.inputs.len());
-        let Some(Ok(outputs)) = known else { return };
-        if edge.output as usize >= outputs.len() {
+        let Some(n_outputs) = self.n_outputs[edge.node.idx()] else { return };
+        if edge.output as usize >= n_outputs {
             let what = format!(
-                "it reads output {} of `{}`, a `{}` with {} outputs",
-                edge.output,
-                source.name,
-                source.op,
-                outputs.len()
+                "it reads output {} of `{}`, a `{}` with {n_outputs} outputs",
+                edge.output, source.name, source.op,
             );
             self.add(user, what);
         }

@@ -1,6 +1,8 @@
 //! Ops by name, and an op with the attributes of one node.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use tensorferry_ir::{Attrs, Node, OpTable, Outputs, Type};
 
@@ -33,6 +35,9 @@ impl Registry {
 
     /// The op of that name or alias.
     pub fn find(&self, name: &str) -> Option<&'static OpDef> {
+        if std::ptr::eq(self.0, crate::families::FAMILIES) {
+            return all_by_name().get(name).copied();
+        }
         self.ops().find(|def| def.spec.name == name || def.spec.aliases.contains(&name))
     }
 
@@ -48,12 +53,27 @@ impl Registry {
     }
 }
 
+/// [`ALL`] by name and alias: converting a graph asks for the op of each node many times. Of ops that
+/// share a name, which a test refuses, the first has it.
+fn all_by_name() -> &'static HashMap<&'static str, &'static OpDef> {
+    static BY_NAME: OnceLock<HashMap<&'static str, &'static OpDef>> = OnceLock::new();
+    BY_NAME.get_or_init(|| {
+        let mut by_name = HashMap::new();
+        for def in ALL.ops() {
+            for name in std::iter::once(&def.spec.name).chain(def.spec.aliases) {
+                by_name.entry(*name).or_insert(def);
+            }
+        }
+        by_name
+    })
+}
+
 impl OpTable for Registry {
     fn outputs(&self, op: &str, attrs: &Attrs, n_inputs: usize) -> Option<Result<Outputs, String>> {
         let def = self.find(op)?;
         let binding = Binding::new(&def.spec, attrs, n_inputs);
-        let attrs = with_defaults(def, attrs);
-        Some(binding.and_then(|b| b.outputs(&def.spec, &attrs)).map_err(|error| error.what))
+        let outputs = binding.and_then(|b| b.outputs(&def.spec, attrs, &|| defaults(def)));
+        Some(outputs.map_err(|error| error.what))
     }
 
     fn check(&self, node: &Node) -> Result<(), String> {
@@ -69,12 +89,6 @@ impl OpTable for Registry {
 fn defaults(def: &OpDef) -> Attrs {
     let all = (def.attrs)().into_iter();
     all.filter_map(|spec| Some((spec.name.to_owned(), spec.default?))).collect()
-}
-
-fn with_defaults(def: &OpDef, attrs: &Attrs) -> Attrs {
-    let mut all = defaults(def);
-    all.extend(attrs.iter().map(|(name, attr)| (name.clone(), attr.clone())));
-    all
 }
 
 /// An op with the attributes of one node.
@@ -100,7 +114,7 @@ impl Instance {
     /// When the attributes or the number of inputs are wrong.
     pub fn new(def: &'static OpDef, attrs: &Attrs, n_inputs: usize) -> Result<Self> {
         let binding = Binding::new(&def.spec, attrs, n_inputs)?;
-        let outputs = binding.outputs(&def.spec, &with_defaults(def, attrs))?;
+        let outputs = binding.outputs(&def.spec, attrs, &|| defaults(def))?;
         let op = (def.build)(attrs)?;
         Ok(Self { def, attrs: attrs.clone(), binding, outputs, op })
     }
@@ -128,7 +142,7 @@ impl Instance {
         let mut binding = self.binding.clone();
         let types: Vec<Type> = inputs.iter().map(|fact| fact.ty).collect();
         binding.types(&self.attrs, &types)?;
-        let types = binding.output_types(&self.def.spec, &self.attrs, &defaults(self.def))?;
+        let types = binding.output_types(&self.def.spec, &self.attrs, &|| defaults(self.def))?;
         let shapes = self.op.infer(inputs, context)?;
         if shapes.len() != types.len() {
             fail!("{} shapes for {} outputs", shapes.len(), types.len());

@@ -299,8 +299,14 @@ impl Binding {
         self.n_inputs.iter().flat_map(|(arg, n)| std::iter::repeat_n(arg.ty, *n)).collect()
     }
 
-    /// How many tensors each output stands for.
-    pub(crate) fn outputs(&self, spec: &Spec, attrs: &Attrs) -> Result<Outputs> {
+    /// How many tensors each output stands for. `defaults` gives the attributes that nodes may leave
+    /// out; few outputs ask for them.
+    pub(crate) fn outputs(
+        &self,
+        spec: &Spec,
+        attrs: &Attrs,
+        defaults: &dyn Fn() -> Attrs,
+    ) -> Result<Outputs> {
         let all = spec.outputs.iter().map(|text| {
             let arg = Arg::parse(text);
             let known = match arg.count {
@@ -310,24 +316,24 @@ impl Binding {
                 }),
                 Count::One => None,
             };
-            let n = known.or_else(|| stated_count(&arg, attrs));
+            let n = known
+                .or_else(|| stated_count(&arg, attrs))
+                .or_else(|| stated_count(&arg, &defaults()).filter(|_| !is_stated(&arg, attrs)));
             n.map(|n| (arg.name, n))
                 .ok_or_else(|| Error::invalid(format!("an attribute for `{text}` is missing")))
         });
         Ok(Outputs(all.collect::<Result<_>>()?))
     }
 
-    /// The type of each output tensor. `defaults` has attributes that nodes may leave out.
+    /// The type of each output tensor. `defaults` gives the attributes that nodes may leave out.
     pub(crate) fn output_types(
         &self,
         spec: &Spec,
         attrs: &Attrs,
-        defaults: &Attrs,
+        defaults: &dyn Fn() -> Attrs,
     ) -> Result<Vec<Type>> {
         let mut types = Vec::new();
-        let mut all = defaults.clone();
-        all.extend(attrs.iter().map(|(name, attr)| (name.clone(), attr.clone())));
-        let outputs = self.outputs(spec, &all)?;
+        let outputs = self.outputs(spec, attrs, defaults)?;
         for (text, (_, n)) in spec.outputs.iter().zip(&outputs.0) {
             let arg = Arg::parse(text);
             let attr = attrs.get(arg.ty);
@@ -340,7 +346,7 @@ impl Binding {
             let ty = Type::from_name(arg.ty)
                 .or_else(|| attr.and_then(|attr| attr.as_type()))
                 .or_else(|| self.types.get(arg.ty).copied())
-                .or_else(|| defaults.get(arg.ty).and_then(|attr| attr.as_type()));
+                .or_else(|| defaults().get(arg.ty).and_then(|attr| attr.as_type()));
             let Some(ty) = ty else { fail!("the attribute `{}` is missing", arg.ty) };
             types.extend(std::iter::repeat_n(ty, *n));
         }
@@ -353,5 +359,14 @@ fn stated_count(arg: &Arg, attrs: &Attrs) -> Option<usize> {
         Count::One => Some(1),
         Count::Attr(name) => attrs.get(name)?.as_int().and_then(|n| usize::try_from(n).ok()),
         Count::Types => attrs.get(arg.ty)?.as_list().map(<[_]>::len),
+    }
+}
+
+/// True when the attribute that counts is there, whatever it is.
+fn is_stated(arg: &Arg, attrs: &Attrs) -> bool {
+    match arg.count {
+        Count::One => true,
+        Count::Attr(name) => attrs.contains_key(name),
+        Count::Types => attrs.contains_key(arg.ty),
     }
 }

@@ -1,8 +1,10 @@
 //! Changes to one graph that keep in step who reads what.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use tensorferry_ir::{Attr, Attrs, Constant, Dim, Edge, Graph, Node, NodeId, Type};
+use tensorferry_ir::{
+    Attr, Attrs, Constant, Dim, Edge, EdgeMap, Graph, Node, NodeId, NodeMap, Type,
+};
 use tensorferry_ops::Fact;
 use tensorferry_tensor::{DType, DenseTensor};
 
@@ -14,12 +16,13 @@ use crate::freeze_variables::constant;
 pub(crate) struct Editor<'a> {
     graph: &'a mut Graph,
     /// Who reads each output: one entry per input.
-    uses: HashMap<Edge, Vec<NodeId>>,
+    uses: EdgeMap<Vec<NodeId>>,
     /// How many inputs read any output of a node.
-    n_uses: HashMap<NodeId, usize>,
+    n_uses: NodeMap<usize>,
     /// Nodes that stay what they are: outputs, and those that others wait for.
     pinned: HashSet<NodeId>,
     facts: Facts,
+    is_changed: bool,
     pub(crate) log: &'a mut Log,
 }
 
@@ -31,8 +34,8 @@ impl<'a> Editor<'a> {
         facts: Facts,
         log: &'a mut Log,
     ) -> Self {
-        let mut uses: HashMap<Edge, Vec<NodeId>> = HashMap::new();
-        let mut n_uses: HashMap<NodeId, usize> = HashMap::new();
+        let mut uses: EdgeMap<Vec<NodeId>> = EdgeMap::default();
+        let mut n_uses: NodeMap<usize> = NodeMap::default();
         let mut pinned: HashSet<NodeId> = results.iter().copied().collect();
         for id in graph.ids() {
             let node = graph.node(id);
@@ -42,7 +45,12 @@ impl<'a> Editor<'a> {
             }
             pinned.extend(&node.control);
         }
-        Self { graph, uses, n_uses, pinned, facts, log }
+        Self { graph, uses, n_uses, pinned, facts, is_changed: false, log }
+    }
+
+    /// What is known of the graph, when nothing was changed.
+    pub(crate) fn into_facts(self) -> Option<Facts> {
+        (!self.is_changed).then_some(self.facts)
     }
 
     /// Every node, each behind its inputs.
@@ -140,11 +148,11 @@ impl<'a> Editor<'a> {
 
     /// Makes another op of a node; its name and the readers of its first output stay.
     pub(crate) fn set(&mut self, id: NodeId, op: &str, inputs: &[Edge], attrs: Attrs) {
-        let before = self.graph.node(id).inputs.clone();
+        self.is_changed = true;
         self.add_uses(id, inputs);
         let node = self.graph.node_mut(id);
         op.clone_into(&mut node.op);
-        node.inputs = inputs.to_vec();
+        let before = std::mem::replace(&mut node.inputs, inputs.to_vec());
         node.attrs = attrs;
         before.iter().for_each(|edge| self.forget(*edge, id));
     }
@@ -169,16 +177,17 @@ impl<'a> Editor<'a> {
     /// Lets every reader of `from` read `to`; outputs of the graph stay what they are.
     pub(crate) fn replace(&mut self, from: Edge, to: Edge) {
         for user in self.uses.get(&from).cloned().unwrap_or_default() {
-            let mut inputs = self.graph.node(user).inputs.clone();
+            let node = self.graph.node_mut(user);
+            let mut inputs = node.inputs.clone();
             inputs.iter_mut().filter(|edge| **edge == from).for_each(|edge| *edge = to);
-            let (op, attrs) =
-                (self.graph.node(user).op.clone(), self.graph.node(user).attrs.clone());
+            let (op, attrs) = (std::mem::take(&mut node.op), std::mem::take(&mut node.attrs));
             self.set(user, &op, &inputs, attrs);
         }
     }
 
     /// A new node.
     pub(crate) fn push(&mut self, name: &str, op: &str, inputs: &[Edge], attrs: Attrs) -> NodeId {
+        self.is_changed = true;
         let mut node = Node::new(self.graph.free_name(name), op).inputs(inputs);
         node.attrs = attrs;
         let id = self.graph.push(node);

@@ -1,15 +1,13 @@
 //! What is known of every value before anything runs.
 
-use std::collections::HashMap;
-
-use tensorferry_ir::{Attr, Edge, FuncRef, Graph, Model, Node, Shape, Type};
+use tensorferry_ir::{Attr, Edge, EdgeMap, FuncRef, Graph, Model, Node, Shape, Type};
 use tensorferry_ops::{Error, Fact, InferContext, Registry, Result};
 
 /// Constants up to this many bytes are read to know their value; axes and shapes are far smaller.
 const VALUE_BYTES_MAX: u64 = 1 << 14;
 
 /// Types and shapes of outputs; those of ops that are not known are missing.
-pub(crate) type Facts = HashMap<Edge, Fact>;
+pub(crate) type Facts = EdgeMap<Fact>;
 
 /// Functions say their results' types and nothing of shapes.
 struct Functions<'a>(&'a Model);

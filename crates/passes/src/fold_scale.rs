@@ -150,13 +150,7 @@ fn scale(
         node.op == "MatMul" && node.attrs.get("transpose_b") == Some(&Attr::Bool(true));
     // Elements that follow each other and belong to one channel.
     let run = if is_transposed { filter.shape().get(1).copied()? } else { 1 };
-    let all = filter.to_f64()?;
-    let channel = |i: usize| i / run.max(1) % factors.len().max(1);
-    let scaled: Vec<f32> =
-        all.iter().enumerate().map(|(i, w)| (w * factors[channel(i)]) as f32).collect();
-    if scaled.iter().any(|w| !w.is_finite()) {
-        return None;
-    }
+    let scaled = scaled(filter.as_slice::<f32>()?, factors, run)?;
     let name = editor.node(linear.filter.node).name.clone();
     let filter =
         editor.push_constant(&format!("{name}_scaled"), DenseTensor::new(filter.shape(), scaled));
@@ -171,6 +165,24 @@ fn scale(
         }
     }
     Some(())
+}
+
+/// Weights times the factors of their channels, of which `run` that follow each other are one; `None`
+/// when one of them grows beyond what can be stored.
+fn scaled(weights: &[f32], factors: &[f64], run: usize) -> Option<Vec<f32>> {
+    let product = |w: f32, factor: f64| (f64::from(w) * factor) as f32;
+    let mut all = Vec::with_capacity(weights.len());
+    for row in weights.chunks((factors.len() * run).max(1)) {
+        if run == 1 {
+            all.extend(row.iter().zip(factors).map(|(w, factor)| product(*w, *factor)));
+            continue;
+        }
+        for (channel, factor) in row.chunks(run.max(1)).zip(factors) {
+            all.extend(channel.iter().map(|w| product(*w, *factor)));
+        }
+    }
+    let is_finite = all.len() == weights.len() && all.iter().fold(true, |ok, w| ok & w.is_finite());
+    is_finite.then_some(all)
 }
 
 fn add_bias(editor: &mut Editor<'_>, id: NodeId, x: Edge, bias: Vec<f64>) {

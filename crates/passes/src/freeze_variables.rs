@@ -5,12 +5,12 @@
 //! their functions take a tensor where they took a resource.
 //! Requires: no variable that is read is assigned. Leaves: no variable.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use tensorferry_diagnostics::{Problem, Problems};
 use tensorferry_ir::ASSET_ATTR;
 use tensorferry_ir::{
-    Attr, Constant, Edge, Function, Graph, Model, Node, NodeId, Type, VALUE_ATTR,
+    Attr, Constant, Edge, EdgeMap, Function, Graph, Model, Node, NodeId, Type, VALUE_ATTR,
 };
 use tensorferry_tensor::DenseTensor;
 
@@ -49,7 +49,7 @@ struct Frozen {
     is_ref: bool,
 }
 
-type Changed = HashMap<Edge, Frozen>;
+type Changed = EdgeMap<Frozen>;
 
 /// A function, and which of its arguments are values of what types.
 type Call = (String, Vec<(usize, Type)>);
@@ -90,7 +90,7 @@ fn assigns(op: &str) -> bool {
 impl Freezer<'_> {
     /// A graph that has variables' own nodes.
     fn top(&mut self, graph: &mut Graph, is_needed: &[bool]) {
-        let mut changed = Changed::new();
+        let mut changed = Changed::default();
         for id in graph.ids() {
             let node = graph.node_mut(id);
             let (Some(Attr::Tensor(value)), ty) =
@@ -340,7 +340,7 @@ impl Freezer<'_> {
             return (name.to_owned(), Vec::new());
         };
         let mut function = function.clone();
-        let mut changed = Changed::new();
+        let mut changed = Changed::default();
         let nodes = function.argument_nodes();
         for ((argument, node), frozen) in function.arguments.iter_mut().zip(nodes).zip(arguments) {
             let (Some(frozen), Some(node)) = (frozen, node) else { continue };

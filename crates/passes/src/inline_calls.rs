@@ -3,10 +3,10 @@
 //! Requires: no function calls itself, which the verifier has seen to.
 //! Leaves: no `PartitionedCall`; functions only where `If`, `While` and `Case` hold them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use tensorferry_diagnostics::{Kind, Problem};
-use tensorferry_ir::{Attr, Edge, FuncRef, Function, Graph, Model, Node, NodeId, OpTable};
+use tensorferry_ir::{Attr, Edge, EdgeMap, FuncRef, Function, Graph, Model, Node, NodeId, OpTable};
 use tensorferry_ir::{Signature, SignatureTensor};
 use tensorferry_ops::{Effect, Registry};
 
@@ -17,11 +17,6 @@ const NODES_MAX: usize = 4_000_000;
 /// function that it wraps, as TensorFlow's own converter calls them.
 pub(crate) fn inline_calls(model: &mut Model, ops: &Registry) -> Result<(), Problem> {
     let functions = std::mem::take(&mut model.functions);
-    let mut inlined = BTreeMap::new();
-    for (name, function) in &functions {
-        let inliner = Inliner::new(&functions, ops);
-        inlined.insert(name.clone(), inliner.function(function)?);
-    }
     let wrapper = model.signatures.values().next().and_then(|s| wrapper(&model.graph, s));
     let mut inliner = Inliner::new(&functions, ops);
     inliner.transparent = wrapper;
@@ -40,8 +35,34 @@ pub(crate) fn inline_calls(model: &mut Model, ops: &Registry) -> Result<(), Prob
     for tensor in &mut model.initializer_outputs {
         tensor.edge = map.edge(tensor.edge);
     }
-    model.functions = inlined;
+    model.functions = held(model, &functions, ops)?;
     Ok(())
+}
+
+/// The functions that nodes still name, directly or not, with what they call inlined.
+fn held(
+    model: &Model,
+    functions: &BTreeMap<String, Function>,
+    ops: &Registry,
+) -> Result<BTreeMap<String, Function>, Problem> {
+    let mut inlined = BTreeMap::new();
+    let mut open = named(&model.graph);
+    open.extend(named(&model.initializer));
+    while let Some(name) = open.pop() {
+        let Some(function) = functions.get(&name).filter(|_| !inlined.contains_key(&name)) else {
+            continue;
+        };
+        let function = Inliner::new(functions, ops).function(function)?;
+        open.extend(named(&function.graph));
+        inlined.insert(name, function);
+    }
+    Ok(inlined)
+}
+
+/// The functions that a graph's nodes name.
+fn named(graph: &Graph) -> Vec<String> {
+    let attrs = graph.nodes().iter().flat_map(|node| node.attrs.values());
+    attrs.flat_map(|attr| attr.functions()).map(|function| function.name.clone()).collect()
 }
 
 /// The call that a signature's outputs all come from.
@@ -95,7 +116,7 @@ struct Scope {
 /// Where nodes went.
 #[derive(Default)]
 struct Mapping {
-    edges: HashMap<Edge, Edge>,
+    edges: EdgeMap<Edge>,
     /// The new nodes that stand for "after this node".
     after: Vec<Vec<NodeId>>,
 }
@@ -140,7 +161,7 @@ impl<'a> Inliner<'a> {
             let name = &graph.node(id).name;
             Problem::input("it depends on itself").at(format!("node {name}"))
         })?;
-        let mut map = Mapping { edges: HashMap::new(), after: vec![Vec::new(); graph.len()] };
+        let mut map = Mapping { edges: EdgeMap::default(), after: vec![Vec::new(); graph.len()] };
         // Inputs that come from the end of a loop, which is not there yet.
         let mut backward: Vec<(NodeId, usize, Edge)> = Vec::new();
         for id in order {

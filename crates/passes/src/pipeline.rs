@@ -1,5 +1,7 @@
 //! Every pass in its order, and why it is there.
 
+use std::collections::HashSet;
+
 use tensorferry_diagnostics::{Problem, Problems};
 use tensorferry_ir::{Model, verify};
 use tensorferry_ops::Registry;
@@ -7,7 +9,7 @@ use tensorferry_ops::Registry;
 use crate::check_ops::check_ops;
 use crate::correct_tfjs::correct_tfjs;
 use crate::drop_control::drop_control;
-use crate::each_graph::each_graph;
+use crate::each_graph::{Known, each_graph};
 use crate::editor::Editor;
 use crate::find_prelu::find_prelu;
 use crate::fold_batch_norm::fold_batch_norm;
@@ -85,8 +87,9 @@ pub fn optimize(
 ) -> Result<Model, Problems> {
     log.step("remove_identity", &mut model, remove_identity);
     log.step("prune", &mut model, |model, _| prune(model));
+    let mut known = Known::default();
     let mut each = |name, pass: &mut dyn FnMut(&mut Editor<'_>)| {
-        log.step(name, &mut model, |model, log| each_graph(model, ops, log, pass));
+        log.step(name, &mut model, |model, log| each_graph(model, ops, log, &mut known, pass));
     };
     // Before anything is folded: what it makes has constants too.
     each("lower_ops", &mut lower_ops);
@@ -138,12 +141,12 @@ fn clean_initializer(model: &mut Model, ops: &Registry) {
     // The main graph finds a table by its node's name, or is given the handle.
     let given = model.initializer_outputs.iter().map(|output| graph.node(output.edge.node));
     let own = model.graph.nodes().iter();
-    let tables: Vec<&str> =
+    let tables: HashSet<&str> =
         own.chain(given).filter(|node| is_table(&node.op)).map(|node| node.name.as_str()).collect();
     let fills = |id: &tensorferry_ir::NodeId| {
         let node = graph.node(*id);
         let table = node.inputs.first().map(|edge| graph.node(edge.node));
-        table.is_some_and(|table| is_table(&table.op) && tables.contains(&table.name.as_str()))
+        table.is_some_and(|table| is_table(&table.op) && tables.contains(table.name.as_str()))
             && ops.find(&node.op).is_none_or(|def| def.spec.effect != tensorferry_ops::Effect::Pure)
     };
     let mut roots: Vec<tensorferry_ir::NodeId> = graph.ids().filter(fills).collect();

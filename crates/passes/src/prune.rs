@@ -3,9 +3,9 @@
 //! Requires: nothing. Leaves: nodes in an order in which every node follows its inputs, the fed
 //! ones, and functions that something calls.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use tensorferry_ir::{Edge, Graph, Model, Node, NodeId};
+use tensorferry_ir::{Edge, Graph, Model, Node, NodeId, NodeMap};
 
 /// Prunes every graph of a model. Inputs of signatures stay although nobody reads them: callers
 /// feed them.
@@ -31,7 +31,7 @@ pub(crate) fn prune(model: &mut Model) {
     model.functions.retain(|name, _| called.contains(name));
 }
 
-fn moved(map: &HashMap<NodeId, NodeId>, edge: Edge) -> Edge {
+fn moved(map: &NodeMap<NodeId>, edge: Edge) -> Edge {
     Edge { node: map[&edge.node], output: edge.output }
 }
 
@@ -69,23 +69,28 @@ pub(crate) fn needed(graph: &Graph, roots: &[NodeId], with_control: bool) -> Vec
 }
 
 /// Leaves the nodes that `roots` need, each behind its inputs; says where each went.
-pub(crate) fn compact(graph: &mut Graph, roots: &[NodeId]) -> HashMap<NodeId, NodeId> {
+pub(crate) fn compact(graph: &mut Graph, roots: &[NodeId]) -> NodeMap<NodeId> {
     let needed = needed(graph, roots, true);
     // A graph with a cycle is refused by the verifier; here it only has to come out whole.
     let order = graph.topological_order().unwrap_or_else(|_| graph.ids().collect());
     let kept: Vec<NodeId> = order.into_iter().filter(|id| needed[id.idx()]).collect();
+    if kept.len() == graph.len() && graph.ids().eq(kept.iter().copied()) {
+        return kept.iter().map(|id| (*id, *id)).collect();
+    }
     let mut out = Graph::default();
-    let mut map = HashMap::with_capacity(kept.len());
+    let mut map = NodeMap::with_capacity_and_hasher(kept.len(), Default::default());
     for id in &kept {
-        let node = graph.node(*id);
-        let mut new = Node::new(node.name.clone(), node.op.clone());
-        new.attrs = node.attrs.clone();
+        let node = graph.node_mut(*id);
+        let mut new = Node::new(std::mem::take(&mut node.name), std::mem::take(&mut node.op));
+        new.attrs = std::mem::take(&mut node.attrs);
         map.insert(*id, out.push(new));
     }
     for id in &kept {
-        let node = graph.node(*id);
-        let inputs = node.inputs.iter().map(|edge| moved(&map, *edge)).collect();
-        let control = node.control.iter().map(|id| map[id]).collect();
+        let node = graph.node_mut(*id);
+        let mut inputs = std::mem::take(&mut node.inputs);
+        inputs.iter_mut().for_each(|edge| *edge = moved(&map, *edge));
+        let mut control = std::mem::take(&mut node.control);
+        control.iter_mut().for_each(|id| *id = map[id]);
         let new = out.node_mut(map[id]);
         (new.inputs, new.control) = (inputs, control);
     }

@@ -102,10 +102,11 @@ fn write(
     let passes =
         Options { strip_debug_ops: flags.strip_debug_ops, skip_op_check: flags.skip_op_check };
     let (model, mut log) = prepare(model, &ALL, &passes)?;
-    let better = optimize(model.clone(), &ALL, &passes, &mut log)?;
-    let verdict = match flags.verify {
-        true => verify(&model, &better, &graph.signature),
-        false => Verdict::Skipped("--no-verify was given".to_owned()),
+    let source = flags.verify.then(|| model.clone());
+    let better = optimize(model, &ALL, &passes, &mut log)?;
+    let verdict = match source {
+        Some(source) => verify(&source, &better, &graph.signature),
+        None => Verdict::Skipped("--no-verify was given".to_owned()),
     };
     let mut written = tfjs_graph(&better, &ALL, graph, tfjs)?;
     note(&log, &mut written, &better);

@@ -31,12 +31,11 @@ pub(super) struct Values {
     by_node: HashMap<String, Stored>,
 }
 
-/// The strings of a `Const`.
-fn strings(node: &NodeDef) -> Vec<String> {
+/// A string of a `Const`.
+fn string(node: &NodeDef, at: usize) -> Option<String> {
     let value = node.attr.get("value").and_then(|attr| attr.value.as_ref());
-    let Some(attr_value::Value::Tensor(tensor)) = value else { return Vec::new() };
-    let text = |bytes: &bytes::Bytes| String::from_utf8_lossy(bytes).into_owned();
-    tensor.string_val.iter().map(text).collect()
+    let Some(attr_value::Value::Tensor(tensor)) = value else { return None };
+    Some(String::from_utf8_lossy(tensor.string_val.get(at)?).into_owned())
 }
 
 /// Nodes of one graph or function, and what its arguments stand for.
@@ -73,7 +72,7 @@ impl<'a> Scope<'a> {
 
     fn element(&self, node: &'a NodeDef, input: usize, at: usize) -> Option<String> {
         let (source, _) = self.source(node.input.get(input)?)?;
-        strings(source).into_iter().nth(at)
+        string(source, at)
     }
 }
 

@@ -30,6 +30,29 @@ impl<T: bytemuck::Pod> Buffer<T> {
         bytemuck::try_cast_slice::<u8, T>(&bytes).ok()?;
         Some(Self(Inner::Mapped { bytes, view: |bytes| bytemuck::cast_slice(bytes) }))
     }
+
+    /// The elements as little-endian bytes, shared where this machine has them so.
+    pub fn to_bytes<const N: usize>(&self, to_le_bytes: impl Fn(T) -> [u8; N]) -> Bytes
+    where
+        T: Send + Sync,
+    {
+        if cfg!(target_endian = "big") {
+            return self.iter().flat_map(|x| to_le_bytes(*x)).collect();
+        }
+        match &self.0 {
+            Inner::Owned(all) => Bytes::from_owner(Shared(all.clone())),
+            Inner::Mapped { bytes, .. } => bytes.clone(),
+        }
+    }
+}
+
+/// Elements that are looked at as bytes.
+struct Shared<T>(Arc<Vec<T>>);
+
+impl<T: bytemuck::Pod> AsRef<[u8]> for Shared<T> {
+    fn as_ref(&self) -> &[u8] {
+        bytemuck::cast_slice(&self.0)
+    }
 }
 
 impl<T: Clone> Buffer<T> {

@@ -44,25 +44,22 @@ impl DenseTensor {
         Self::from_bytes(tensor.dtype(), &shape, bytes)
     }
 
-    /// The bytes, as [`DenseTensor::from_bytes`] reads them.
+    /// The bytes, as [`DenseTensor::from_bytes`] reads them; those of numbers are shared.
     pub fn to_bytes(&self) -> Bytes {
-        fn pod<const N: usize, T: Copy>(all: &[T], f: impl Fn(T) -> [u8; N]) -> Bytes {
-            all.iter().flat_map(|x| f(*x)).collect()
-        }
         match self.storage() {
-            Storage::Float16(all) => pod(all, f16::to_le_bytes),
-            Storage::BFloat16(all) => pod(all, bf16::to_le_bytes),
-            Storage::Float32(all) => pod(all, f32::to_le_bytes),
-            Storage::Float64(all) => pod(all, f64::to_le_bytes),
-            Storage::Int8(all) => pod(all, i8::to_le_bytes),
-            Storage::Int16(all) => pod(all, i16::to_le_bytes),
-            Storage::Int32(all) => pod(all, i32::to_le_bytes),
-            Storage::Int64(all) => pod(all, i64::to_le_bytes),
-            Storage::UInt8(all) => pod(all, u8::to_le_bytes),
-            Storage::UInt16(all) => pod(all, u16::to_le_bytes),
-            Storage::UInt32(all) => pod(all, u32::to_le_bytes),
-            Storage::UInt64(all) => pod(all, u64::to_le_bytes),
-            Storage::Bool(all) => pod(all, |x| [u8::from(x)]),
+            Storage::Float16(all) => all.to_bytes(f16::to_le_bytes),
+            Storage::BFloat16(all) => all.to_bytes(bf16::to_le_bytes),
+            Storage::Float32(all) => all.to_bytes(f32::to_le_bytes),
+            Storage::Float64(all) => all.to_bytes(f64::to_le_bytes),
+            Storage::Int8(all) => all.to_bytes(i8::to_le_bytes),
+            Storage::Int16(all) => all.to_bytes(i16::to_le_bytes),
+            Storage::Int32(all) => all.to_bytes(i32::to_le_bytes),
+            Storage::Int64(all) => all.to_bytes(i64::to_le_bytes),
+            Storage::UInt8(all) => all.to_bytes(u8::to_le_bytes),
+            Storage::UInt16(all) => all.to_bytes(u16::to_le_bytes),
+            Storage::UInt32(all) => all.to_bytes(u32::to_le_bytes),
+            Storage::UInt64(all) => all.to_bytes(u64::to_le_bytes),
+            Storage::Bool(all) => all.iter().map(|x| u8::from(*x)).collect(),
             Storage::Complex64(all) => {
                 all.iter().flat_map(|z| [z.re, z.im]).flat_map(f32::to_le_bytes).collect()
             }
