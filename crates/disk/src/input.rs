@@ -196,8 +196,7 @@ impl Store for FolderStore {
         }
         let file = self.open_file(name)?;
         let keep = || self.n_handles.fetch_add(1, Ordering::Relaxed) < HANDLES_MAX;
-        read_or_map(file, keep)
-            .map_err(|source| StoreError::Io { name: name.to_owned(), source })
+        read_or_map(file, keep).map_err(|source| StoreError::Io { name: name.to_owned(), source })
     }
 }
 

@@ -128,7 +128,10 @@ mod tests {
         sub.read_into(1, &mut out).unwrap();
         assert_eq!(&out, b"cd");
         for at in [2, 3, u64::MAX] {
-            assert_eq!(sub.read_into(at, &mut out).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+            assert_eq!(
+                sub.read_into(at, &mut out).unwrap_err().kind(),
+                io::ErrorKind::UnexpectedEof
+            );
         }
         assert!(sub.read(0..4).is_err());
         assert!(SubBlob::new(blob, 4..9).is_err());

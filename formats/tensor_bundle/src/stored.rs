@@ -79,7 +79,7 @@ impl ByteSource for Stored {
             if !is_verified {
                 crc = crc32c::crc32c_append(crc, out);
             }
-            at += out.len() as u64;
+            at = at.saturating_add(u64::try_from(out.len()).unwrap_or(u64::MAX));
             Ok(())
         })?;
         if is_verified { Ok(()) } else { self.check(crc).map_err(io::Error::from) }
