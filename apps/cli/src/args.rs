@@ -197,8 +197,14 @@ pub(crate) struct GraphArgs {
     #[arg(long, value_name = "TAGS", default_value = "serve")]
     pub(crate) saved_model_tags: String,
     /// The output nodes, comma-separated (needed for tf_frozen_model)
+    ///
+    /// NODE or NODE:1, of the graph as it is stored or with its calls inlined. Any graph can be cut
+    /// so: at a layer in the middle, or before ops that TensorFlow.js does not run.
     #[arg(long, value_name = "NAMES")]
     pub(crate) output_node_names: Option<String>,
+    /// Nodes that become the inputs, comma-separated; what lies before them is left out
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) input_node_names: Option<String>,
     /// Convert ops that TensorFlow.js does not know
     #[arg(long)]
     pub(crate) skip_op_check: bool,
@@ -218,18 +224,20 @@ pub(crate) struct GraphArgs {
     #[arg(long, hide_short_help = true, value_name = "BOOL", hide_possible_values = true, default_value = "false", default_missing_value = "true",
           num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
     pub(crate) use_structured_outputs_names: bool,
-    /// Keep If and While as ops
+    /// Keep If and While as ops [default: true]
+    ///
+    /// `false` gives the ops of TensorFlow 1 (Switch, Merge, Enter, Exit, NextIteration), as
+    /// `tensorflowjs_converter` does unless told otherwise; TensorFlow.js fails on some of them.
     #[arg(
         long,
         value_name = "BOOL",
         hide_possible_values = true,
-        default_value = "false",
         default_missing_value = "true",
         num_args = 0..=1,
         require_equals = true,
         action = clap::ArgAction::Set,
     )]
-    pub(crate) control_flow_v2: bool,
+    pub(crate) control_flow_v2: Option<bool>,
     /// Accepted for compatibility; changes nothing
     #[arg(long, hide_short_help = true, value_name = "BOOL", hide_possible_values = true, default_value = "false", default_missing_value = "true",
           num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]

@@ -125,9 +125,11 @@ fn options(args: &ConvertArgs, output: &Path) -> ConvertOptions {
 }
 
 fn graph_options(args: &GraphArgs, extra: &ExtraArgs) -> GraphOptions {
-    let names = args.output_node_names.as_deref().unwrap_or_default();
+    let names = |list: &Option<String>| tags(list.as_deref().unwrap_or_default());
     GraphOptions {
-        output_node_names: tags(names),
+        output_node_names: names(&args.output_node_names),
+        input_node_names: names(&args.input_node_names),
+        control_flow_v2: args.control_flow_v2.unwrap_or(true),
         skip_op_check: args.skip_op_check,
         strip_debug_ops: args.strip_debug_ops,
         structured_outputs: args.use_structured_outputs_names,

@@ -188,7 +188,7 @@ fn check_graph(
         )));
     }
     if let Some(output) = output
-        && graph.control_flow_v2
+        && graph.control_flow_v2 == Some(true)
         && output != ToFormat::TfjsGraphModel
     {
         problems.push(Problem::usage(format!(

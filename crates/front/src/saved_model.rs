@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use tensorferry_diagnostics::Problem;
-use tensorferry_store::{Store, read_all};
+use tensorferry_store::Store;
 use tensorferry_tensor::DType;
-use tensorferry_tf_proto::Message;
 use tensorferry_tf_proto::tensorflow::{
-    GraphDef, MetaGraphDef, SavedModel, SignatureDef, TensorInfo, tensor_info::Encoding,
+    GraphDef, MetaGraphDef, SignatureDef, TensorInfo, tensor_info::Encoding,
 };
 
-use crate::errors;
+use crate::messages;
 
 /// A SavedModel in outline.
 #[derive(Debug, Clone, Default)]
@@ -58,15 +57,7 @@ pub struct SavedTensorInfo {
 /// # Errors
 /// When the file is not a SavedModel.
 pub(crate) fn outline(store: &dyn Store, name: &str) -> Result<SavedModelOutline, Problem> {
-    if name.ends_with(".pbtxt") {
-        return Err(Problem::unsupported("a SavedModel in text form is not read yet")
-            .in_file(name)
-            .hint("save the model in binary form"));
-    }
-    let blob = store.open(name).map_err(|e| errors::store(&e))?;
-    let bytes = read_all(blob.as_ref()).map_err(|e| errors::io(name, "", &e))?;
-    let model = SavedModel::decode(bytes)
-        .map_err(|e| Problem::input(format!("this is no SavedModel: {e}")).in_file(name))?;
+    let model = messages::saved_model(store, name)?;
     let Some(first) = model.meta_graphs.first() else {
         return Err(Problem::input("the SavedModel has no meta graph")
             .in_file(name)

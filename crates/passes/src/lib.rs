@@ -9,6 +9,7 @@
 
 mod check_ops;
 mod correct_tfjs;
+mod cut_graph;
 mod drop_control;
 mod each_graph;
 mod editor;
@@ -21,6 +22,7 @@ mod freeze_variables;
 mod fuse_bias;
 mod inline_calls;
 mod log;
+mod lower_control_flow;
 mod lower_ops;
 mod merge_duplicates;
 mod pipeline;

@@ -8,6 +8,7 @@ use tensorferry_ops::Registry;
 
 use crate::check_ops::check_ops;
 use crate::correct_tfjs::correct_tfjs;
+use crate::cut_graph::{cut_graph, find_early};
 use crate::drop_control::drop_control;
 use crate::each_graph::{Known, each_graph};
 use crate::editor::Editor;
@@ -18,6 +19,7 @@ use crate::fold_scale::fold_scale;
 use crate::freeze_variables::freeze_variables;
 use crate::fuse_bias::fuse_bias;
 use crate::inline_calls::inline_calls;
+use crate::lower_control_flow::lower_control_flow;
 use crate::lower_ops::lower_ops;
 use crate::merge_duplicates::merge_duplicates;
 use crate::prune::prune;
@@ -36,11 +38,23 @@ pub struct Options {
     pub strip_debug_ops: bool,
     /// Write ops that TensorFlow.js does not run.
     pub skip_op_check: bool,
+    /// Nodes or tensors that are the inputs, in place of the signature's.
+    pub inputs: Vec<String>,
+    /// Nodes or tensors that are the outputs, in place of the signature's.
+    pub outputs: Vec<String>,
+    /// Leave `If` and `While` as they are; otherwise they become `Switch`, `Merge` and frames.
+    pub control_flow_v2: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { strip_debug_ops: true, skip_op_check: false }
+        Self {
+            strip_debug_ops: true,
+            skip_op_check: false,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            control_flow_v2: true,
+        }
     }
 }
 
@@ -55,8 +69,11 @@ pub fn prepare(
 ) -> Result<(Model, Log), Problems> {
     check(&model, ops)?;
     let mut log = Log::default();
+    let early = find_early(&mut model, options, ops);
     // What is called may read variables and fill tables: both must be seen.
     log.step("inline_calls", &mut model, |model, _| inline_calls(model, ops))?;
+    // As soon as every node has its name: what is cut off need not be understood.
+    log.step("cut_graph", &mut model, |model, log| cut_graph(model, options, &early, ops, log))?;
     // Before ops are checked and control edges mean something: nobody waits for an assertion.
     if options.strip_debug_ops {
         log.step("strip_debug", &mut model, strip_debug);
@@ -109,6 +126,12 @@ pub fn optimize(
     each("fuse_bias", &mut fuse_bias);
     // Last, when no pattern must be read any more whose parts would be shared.
     each("merge_duplicates", &mut |editor| merge_duplicates(editor, ops));
+    // When all else is done: no pattern spans a switch.
+    if !options.control_flow_v2 {
+        log.step("lower_control_flow", &mut model, |model, log| {
+            lower_control_flow(model, ops, log);
+        });
+    }
     // So that what passes made has them too.
     state_defaults(&mut model, ops);
     if !options.skip_op_check {

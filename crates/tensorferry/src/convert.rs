@@ -5,9 +5,9 @@ use tensorferry_back::{
     TfjsOptions, Written, keras_h5, keras_v3, tfjs_layers, tfjs_rewrite, tfjs_weights,
 };
 use tensorferry_diagnostics::{Kind, Problem, Problems};
-use tensorferry_front::{Format, ReadOptions, Source, Summary, TfjsModel, detect, read};
+use tensorferry_front::{Format, ReadOptions, Source, Summary, TfjsModel, detect, read, unpack};
 use tensorferry_layers::LayersModel;
-use tensorferry_store::{Package, Store};
+use tensorferry_store::{MemoryStore, Package, Store};
 use tensorferry_tfjs_files::{CodeType, QuantizeRules};
 
 use crate::graph::{self, Made, from_graph, is_graph};
@@ -41,6 +41,11 @@ pub(crate) fn name_input(store: &dyn Store, problems: Problems) -> Problems {
 }
 
 fn try_convert(store: &dyn Store, options: &ConvertOptions) -> Result<Conversion, Problems> {
+    if let Some(folder) = unpacked(store)? {
+        let mut conversion = try_convert(&folder, options)?;
+        conversion.report.input_bytes = input_bytes(store);
+        return Ok(conversion);
+    }
     let format = input_format(store, options.input_format)?;
     check_output(options)?;
     if is_graph(&format, options) {
@@ -69,6 +74,18 @@ fn try_convert(store: &dyn Store, options: &ConvertOptions) -> Result<Conversion
         conversion.report.load_with = "tf.io.loadWeights(manifest, 'PATH')".to_owned();
     }
     Ok(conversion)
+}
+
+/// The folder that a `.tar.gz` holds; `None` for anything else.
+pub(crate) fn unpacked(store: &dyn Store) -> Result<Option<MemoryStore>, Problem> {
+    let Format::TarGz(name) = detect(store)? else { return Ok(None) };
+    let folder = unpack(store, &name)?;
+    match detect(&folder)? {
+        Format::TarGz(_) => {
+            Err(Problem::unsupported("an archive inside of an archive").in_file(name))
+        }
+        _ => Ok(Some(folder)),
+    }
 }
 
 fn graph_conversion(

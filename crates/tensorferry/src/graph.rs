@@ -25,7 +25,7 @@ pub(crate) struct Made {
 pub(crate) fn is_graph(format: &Format, options: &ConvertOptions) -> bool {
     let wants_graph = options.output_format == Some(OutputFormat::TfjsGraphModel);
     match format {
-        Format::FrozenGraph(_) | Format::TarGz(_) => true,
+        Format::FrozenGraph(_) => true,
         Format::SavedModel(_) => {
             let is_tensorflow = matches!(
                 options.input_format,
@@ -62,7 +62,12 @@ pub(crate) fn from_graph(
         generated_by: saved.tf_version,
         structured_outputs: options.graph.structured_outputs,
     };
-    Ok((write(saved.model, &graph, options, tfjs)?, summary))
+    // A frozen graph has no calls: its outputs were found already.
+    let outputs = match format {
+        Format::FrozenGraph(_) => Vec::new(),
+        _ => options.graph.output_node_names.clone(),
+    };
+    Ok((write(saved.model, &graph, outputs, options, tfjs)?, summary))
 }
 
 /// Converts a Keras model to a graph model, by the ops that its layers stand for.
@@ -85,7 +90,8 @@ pub(crate) fn from_layers(
     };
     let mut metadata = model.metadata.clone();
     metadata.extend(tfjs.metadata.clone());
-    write(lowered, &graph, options, &TfjsOptions { metadata, ..tfjs.clone() })
+    let outputs = options.graph.output_node_names.clone();
+    write(lowered, &graph, outputs, options, &TfjsOptions { metadata, ..tfjs.clone() })
 }
 
 /// The signature of a lowered Keras model.
@@ -95,12 +101,18 @@ const SIGNATURE: &str = "serving_default";
 fn write(
     model: Model,
     graph: &GraphOptions,
+    outputs: Vec<String>,
     options: &ConvertOptions,
     tfjs: &TfjsOptions,
 ) -> Result<Made, Problems> {
     let flags = &options.graph;
-    let passes =
-        Options { strip_debug_ops: flags.strip_debug_ops, skip_op_check: flags.skip_op_check };
+    let passes = Options {
+        strip_debug_ops: flags.strip_debug_ops,
+        skip_op_check: flags.skip_op_check,
+        inputs: flags.input_node_names.clone(),
+        outputs,
+        control_flow_v2: flags.control_flow_v2,
+    };
     let (model, mut log) = prepare(model, &ALL, &passes)?;
     let source = flags.verify.then(|| model.clone());
     let better = optimize(model, &ALL, &passes, &mut log)?;
@@ -153,7 +165,10 @@ fn read(
 ) -> Result<SavedGraph, Problems> {
     let outputs = options.graph.output_node_names.clone();
     match format {
-        Format::FrozenGraph(name) => read_frozen_graph(store, name, &outputs, &ALL),
+        Format::FrozenGraph(name) => {
+            let request = GraphRequest { outputs, ..GraphRequest::default() };
+            read_frozen_graph(store, name, &request, &ALL)
+        }
         Format::SavedModel(name) => {
             // The default names the tags that nearly every model has; a model without them is not
             // refused for that.
@@ -162,12 +177,12 @@ fn read(
                 tags: (!is_default).then(|| options.saved_model_tags.clone()),
                 signature: options.signature_name.clone(),
                 outputs,
+                guess_outputs: false,
             };
             read_saved_graph(store, name, &request, &ALL)
         }
-        _ => Err(Problem::unsupported("an archive of TensorFlow Hub is not read yet")
+        other => Err(Problem::unsupported(format!("{other:?} holds no graph of ops"))
             .in_file(store.label())
-            .hint("unpack it and give the folder")
             .into()),
     }
 }

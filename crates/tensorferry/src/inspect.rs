@@ -14,7 +14,7 @@ use tensorferry_store::Store;
 use tensorferry_tensor::{Tensor, stats};
 use tensorferry_tfjs_files::{Codes, Format, storable};
 
-use crate::convert::{input_format, name_input};
+use crate::convert::{input_format, name_input, unpacked};
 use crate::inspection::{
     Connection, GraphSummary, Inspection, LayerRow, ModelSummary, Signature, SignatureTensor,
     StoredQuantization, WeightRow, WeightView,
@@ -39,6 +39,9 @@ pub fn inspect(store: &dyn Store, options: &InspectOptions) -> Result<Inspection
 }
 
 fn inspect_named(store: &dyn Store, options: &InspectOptions) -> Result<Inspection, Problems> {
+    if let Some(folder) = unpacked(store)? {
+        return inspect_named(&folder, options);
+    }
     let format = input_format(store, options.input_format)?;
     let (source, summary) =
         read(store, &ReadOptions { format: Some(format), allow_no_layers: true })?;
@@ -68,6 +71,9 @@ fn inspect_named(store: &dyn Store, options: &InspectOptions) -> Result<Inspecti
 /// # Errors
 /// When there is no weight of that name; the nearest names are in the hint.
 pub fn weight(store: &dyn Store, name: &str) -> Result<WeightView, Problems> {
+    if let Some(folder) = unpacked(store)? {
+        return weight(&folder, name);
+    }
     let format = input_format(store, None)?;
     let (source, _) = read(store, &ReadOptions { format: Some(format), allow_no_layers: true })?;
     let all = weights(&source);

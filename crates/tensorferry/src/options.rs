@@ -146,6 +146,12 @@ impl QuantizeOptions {
 pub struct GraphOptions {
     /// Nodes or tensors that are the outputs, in place of the signature's. Frozen graphs need them.
     pub output_node_names: Vec<String>,
+    /// Nodes or tensors that are the inputs, in place of the signature's: what lies before them is
+    /// left out.
+    pub input_node_names: Vec<String>,
+    /// Keep `If` and `While`; without it they become the ops of TensorFlow 1, which TensorFlow.js
+    /// runs less reliably.
+    pub control_flow_v2: bool,
     /// Write ops that TensorFlow.js does not run instead of refusing.
     pub skip_op_check: bool,
     /// Leave out `Assert`, `Print`, `CheckNumerics`.
@@ -162,6 +168,8 @@ impl Default for GraphOptions {
     fn default() -> Self {
         Self {
             output_node_names: Vec::new(),
+            input_node_names: Vec::new(),
+            control_flow_v2: true,
             skip_op_check: false,
             strip_debug_ops: true,
             structured_outputs: false,

@@ -1,6 +1,12 @@
 //! Keeps `src/generated/` in step with `proto/`: `BLESS=1` rewrites it, a plain run compares.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+
+use protox::prost_reflect::prost_types::field_descriptor_proto::{Label, Type};
+use protox::prost_reflect::prost_types::{
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet,
+};
 
 const FILES: [&str; 6] = [
     "tensorflow/tensor.proto",
@@ -40,15 +46,117 @@ fn generated_code_is_in_step_with_the_proto_files() {
         let code = format!(
             "//! {sentence} Generated from `proto/` by `BLESS=1 cargo test -p tensorferry-tf-proto`.\n\n{code}"
         );
-        let path = crate_path(&format!("src/generated/{module}.rs"));
-        if std::env::var_os("BLESS").is_some() {
-            std::fs::write(&path, &code).unwrap();
-        }
-        let stored = std::fs::read_to_string(&path).unwrap_or_default();
-        // A checkout on Windows may have other line ends.
-        assert!(
-            stored.replace("\r\n", "\n") == code,
-            "src/generated/{module}.rs is out of step: run BLESS=1 cargo test -p tensorferry-tf-proto"
-        );
+        compare(module, &code);
     }
+}
+
+/// Holds a generated file against what it should be.
+fn compare(module: &str, code: &str) {
+    let path = crate_path(&format!("src/generated/{module}.rs"));
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, code).unwrap();
+    }
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
+    // A checkout on Windows may have other line ends.
+    assert!(
+        stored.replace("\r\n", "\n") == code,
+        "src/generated/{module}.rs is out of step: run BLESS=1 cargo test -p tensorferry-tf-proto"
+    );
+}
+
+/// Messages and enums with their full names, nested ones behind those that hold them.
+#[derive(Default)]
+struct Table {
+    messages: Vec<(String, DescriptorProto)>,
+    enums: Vec<(String, EnumDescriptorProto)>,
+}
+
+impl Table {
+    fn of(files: &FileDescriptorSet) -> Self {
+        let mut table = Self::default();
+        for file in files.file.iter().filter(|file| file.package() == "tensorflow") {
+            file.message_type.iter().for_each(|message| table.message(file.package(), message));
+            file.enum_type.iter().for_each(|e| table.enumeration(file.package(), e));
+        }
+        table
+    }
+
+    fn message(&mut self, scope: &str, message: &DescriptorProto) {
+        let name = format!("{scope}.{}", message.name());
+        self.messages.push((name.clone(), message.clone()));
+        message.nested_type.iter().for_each(|nested| self.message(&name, nested));
+        message.enum_type.iter().for_each(|nested| self.enumeration(&name, nested));
+    }
+
+    fn enumeration(&mut self, scope: &str, enumeration: &EnumDescriptorProto) {
+        self.enums.push((format!("{scope}.{}", enumeration.name()), enumeration.clone()));
+    }
+
+    fn kind(&self, field: &FieldDescriptorProto) -> String {
+        let full = field.type_name().trim_start_matches('.');
+        let name = match field.r#type() {
+            Type::Message => {
+                let at = self.messages.iter().position(|(name, _)| name == full);
+                return format!("Message({})", at.unwrap());
+            }
+            Type::Enum => {
+                let at = self.enums.iter().position(|(name, _)| name == full);
+                return format!("Enum({})", at.unwrap());
+            }
+            Type::Double => "Double",
+            Type::Float => "Float",
+            Type::Int64 => "Int64",
+            Type::Uint64 => "Uint64",
+            Type::Int32 => "Int32",
+            Type::Uint32 => "Uint32",
+            Type::Fixed32 => "Fixed32",
+            Type::Bool => "Bool",
+            Type::String => "String",
+            Type::Bytes => "Bytes",
+            other => panic!("the text reader has no {other:?} yet"),
+        };
+        name.to_owned()
+    }
+
+    fn code(&self) -> String {
+        let mut code = "//! What the text reader knows of messages. Generated from `proto/` by \
+                        `BLESS=1 cargo test -p tensorferry-tf-proto`.\n\n\
+                        use super::Kind::*;\nuse super::{FieldRow as F, MessageRow};\n\n\
+                        pub(super) static MESSAGES: &[MessageRow] = &[\n"
+            .to_owned();
+        for (name, message) in &self.messages {
+            let _ = writeln!(code, "    MessageRow {{ name: \"{name}\", fields: &[");
+            for field in &message.field {
+                let is_repeated = field.label() == Label::Repeated;
+                let (name, number, kind) = (field.name(), field.number(), self.kind(field));
+                let _ = writeln!(
+                    code,
+                    "        F {{ name: \"{name}\", number: {number}, is_repeated: {is_repeated}, kind: {kind} }},"
+                );
+            }
+            for name in &message.reserved_name {
+                let _ = writeln!(
+                    code,
+                    "        F {{ name: \"{name}\", number: 0, is_repeated: false, kind: Skipped }},"
+                );
+            }
+            code.push_str("    ] },\n");
+        }
+        code.push_str("];\n\npub(super) static ENUMS: &[&[(&str, i32)]] = &[\n");
+        for (name, enumeration) in &self.enums {
+            let _ = writeln!(code, "    // {name}\n    &[");
+            for value in &enumeration.value {
+                let _ = writeln!(code, "        (\"{}\", {}),", value.name(), value.number());
+            }
+            code.push_str("    ],\n");
+        }
+        code.push_str("];\n");
+        code
+    }
+}
+
+#[test]
+fn the_table_of_the_text_reader_is_in_step_with_the_proto_files() {
+    let files = protox::compile(FILES, [crate_path("proto")]).unwrap();
+    compare("table", &Table::of(&files).code());
 }

@@ -13,19 +13,16 @@ mod objects;
 mod tests;
 
 use serde_json::{Map, Value};
-use tensorferry_diagnostics::{Kind, Problem, Problems};
-use tensorferry_store::{Store, StoreError, read_all};
+use tensorferry_diagnostics::{Problem, Problems};
+use tensorferry_store::{Store, StoreError};
 use tensorferry_tensor::Tensor;
-use tensorferry_tf_proto::{Message, tensorflow};
+use tensorferry_tf_proto::tensorflow;
 
-use crate::errors;
+use crate::{errors, messages};
 pub(crate) use bind::read_layers;
 use checkpoint::Checkpoint;
 use metadata::Metadata;
 use objects::{Objects, ROOT};
-
-/// Protobuf lengths are signed 32-bit numbers.
-const MESSAGE_BYTES_MAX: u64 = (1 << 31) - 1;
 
 /// A Keras model as a SavedModel folder holds it.
 #[derive(Debug, Clone)]
@@ -116,32 +113,19 @@ pub fn read_keras_saved_model(store: &dyn Store, name: &str) -> Result<KerasSave
 }
 
 fn read_message(store: &dyn Store, name: &str) -> Result<tensorflow::SavedModel, Problem> {
-    if name.ends_with(".pbtxt") {
-        return Err(Problem::unsupported("a SavedModel in text form is not read")
-            .in_file(name)
-            .hint("load and save the model again; TensorFlow then writes saved_model.pb"));
+    match store.open(name) {
+        Err(error @ StoreError::NotFound(_)) => Err(errors::store(&error)
+            .hint("give the folder that model.save() wrote; it has a saved_model.pb")),
+        _ => messages::saved_model(store, name),
     }
-    let bytes = open_message(store, name)?.ok_or_else(|| {
-        errors::store(&StoreError::NotFound(name.to_owned()))
-            .hint("give the folder that model.save() wrote; it has a saved_model.pb")
-    })?;
-    tensorflow::SavedModel::decode(bytes)
-        .map_err(|e| Problem::input(format!("no SavedModel, or a broken one: {e}")).in_file(name))
 }
 
 /// The bytes of a protobuf file; `None` when it does not exist.
 fn open_message(store: &dyn Store, name: &str) -> Result<Option<bytes::Bytes>, Problem> {
-    let blob = match store.open(name) {
-        Ok(blob) => blob,
-        Err(StoreError::NotFound(_)) => return Ok(None),
-        Err(error) => return Err(errors::store(&error)),
-    };
-    if blob.byte_len() > MESSAGE_BYTES_MAX {
-        return Err(Problem::new(Kind::Limit, "larger than a protobuf message can be")
-            .in_file(name)
-            .expected(format!("{MESSAGE_BYTES_MAX} bytes at most"), blob.byte_len()));
+    match store.open(name) {
+        Err(StoreError::NotFound(_)) => Ok(None),
+        _ => messages::bytes(store, name).map(Some),
     }
-    read_all(blob.as_ref()).map(Some).map_err(|e| errors::io(name, "", &e))
 }
 
 fn no_objects(name: &str) -> Problem {

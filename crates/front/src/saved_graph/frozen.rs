@@ -1,41 +1,49 @@
 //! A frozen GraphDef: a graph whose variables are constants already.
 
+use std::collections::HashSet;
+
 use tensorferry_diagnostics::{Problem, Problems};
 use tensorferry_ir::{Attr, Graph, Model, OpTable, Shape, Signature, SignatureTensor, Type};
 use tensorferry_store::Store;
 use tensorferry_tensor::DType;
-use tensorferry_tf_proto::Message;
 use tensorferry_tf_proto::tensorflow::GraphDef;
 
 use super::meta_graph::tensor;
 use super::needed::{Index, node_of};
-use super::{SavedGraph, message_bytes};
+use super::{GraphRequest, SavedGraph};
 use crate::graph_def::read_graph_def;
+use crate::messages;
 
 /// The name of the signature of a graph that has none.
-const SIGNATURE: &str = "serving_default";
+pub(super) const SIGNATURE: &str = "serving_default";
 
-/// Reads the GraphDef in the file `name`. What it takes are its placeholders; what it gives is
-/// `outputs`, nodes or tensors.
+/// Reads the GraphDef in the file `name`. What it takes are its placeholders; what it gives are the
+/// requested outputs, nodes or tensors.
 ///
 /// # Errors
 /// No GraphDef, an output that is not in it.
 pub fn read_frozen_graph(
     store: &dyn Store,
     name: &str,
-    outputs: &[String],
+    request: &GraphRequest,
     ops: &dyn OpTable,
 ) -> Result<SavedGraph, Problems> {
     let in_file = |problem: Problem| problem.in_file(name);
-    if outputs.is_empty() {
+    if request.outputs.is_empty() && !request.guess_outputs {
         return Err(Problem::usage("a frozen graph does not say what its outputs are")
             .in_file(name)
             .hint("name them: --output_node_names=NODE[,NODE…]")
             .into());
     }
-    let graph = GraphDef::decode(message_bytes(store, name)?)
-        .map_err(|e| in_file(Problem::input(format!("no GraphDef, or a broken one: {e}"))))?;
+    let graph = messages::graph_def(store, name)?;
     let index = Index::new(&graph);
+    let outputs: Vec<String> = match request.outputs.is_empty() {
+        true => ends(&graph).into_iter().map(str::to_owned).collect(),
+        false => request.outputs.clone(),
+    };
+    if outputs.is_empty() {
+        return Err(in_file(Problem::input("the graph has no node that gives something")).into());
+    }
     let missing: Vec<Problem> = outputs
         .iter()
         .filter(|output| !index.nodes.contains_key(node_of(output.trim())))
@@ -59,18 +67,26 @@ pub fn read_frozen_graph(
     })
 }
 
-fn no_node(output: &str, graph: &GraphDef) -> Problem {
-    let is_read: std::collections::HashSet<&str> =
+/// The nodes that no other one reads and that may give something.
+fn ends(graph: &GraphDef) -> Vec<&str> {
+    let is_read: HashSet<&str> =
         graph.node.iter().flat_map(|node| &node.input).map(|input| node_of(input)).collect();
-    let ends = graph.node.iter().map(|node| node.name.as_str());
-    let ends: Vec<&str> = ends.filter(|name| !is_read.contains(name)).take(8).collect();
+    // Neither what only does something nor a constant that is left over.
+    let gives = |op: &str| !matches!(op, "NoOp" | "Assert" | "Print" | "PrintV2" | "Const");
+    let ends = graph.node.iter().filter(|node| gives(&node.op)).map(|node| node.name.as_str());
+    ends.filter(|name| !is_read.contains(name)).collect()
+}
+
+fn no_node(output: &str, graph: &GraphDef) -> Problem {
+    let mut ends = ends(graph);
+    ends.truncate(8);
     Problem::usage(format!("the graph has no node `{}`", node_of(output)))
         .at("--output_node_names")
         .hint(format!("nodes that no other one reads: {}", ends.join(", ")))
 }
 
 /// The nodes that a caller feeds.
-fn placeholders(graph: &Graph) -> Vec<SignatureTensor> {
+pub(super) fn placeholders(graph: &Graph) -> Vec<SignatureTensor> {
     // One with a default can be fed by its name, and need not be.
     let is_input = |op: &str| matches!(op, "Placeholder" | "PlaceholderV2");
     let ids = graph.ids().filter(|id| is_input(&graph.node(*id).op));

@@ -14,6 +14,7 @@ use tensorferry_tf_proto::tensorflow::{
     GraphDef, MetaGraphDef, SignatureDef, TensorInfo, collection_def, tensor_info::Encoding,
 };
 
+use super::frozen::{SIGNATURE, placeholders};
 use super::needed::{Index, node_of};
 use super::variables::Values;
 use super::{GraphRequest, SavedGraph};
@@ -43,13 +44,21 @@ pub(super) fn read(
     ops: &dyn OpTable,
 ) -> Result<SavedGraph, Problems> {
     let in_file = |problem: Problem| problem.in_file(place.file);
-    let (name, def) = signature(meta, request).map_err(in_file)?;
+    let own = SignatureDef::default();
+    let is_made_up = meta.signature_def.keys().all(|name| name == INIT_SIGNATURE)
+        && request.signature.is_none()
+        && !request.outputs.is_empty();
+    let (name, def) = match is_made_up {
+        // Outputs that are named need no signature.
+        true => (SIGNATURE, &own),
+        false => signature(meta, request).map_err(in_file)?,
+    };
     let none = GraphDef::default();
     let graph_def = meta.graph_def.as_ref().unwrap_or(&none);
     let index = Index::new(graph_def);
     let sides = def.inputs.values().chain(def.outputs.values());
     let mut roots: Vec<&str> = sides.filter_map(tensor_name).map(node_of).collect();
-    roots.extend(request.outputs.iter().map(|output| node_of(output)));
+    roots.extend(request.outputs.iter().map(|output| node_of(output.trim())));
     let init = init_nodes(meta);
     let main = index.needed(graph_def, &roots);
     let filling = index.needed(graph_def, &init.iter().map(String::as_str).collect::<Vec<_>>());
@@ -64,7 +73,14 @@ pub(super) fn read(
         set_assets(graph, &assets);
         set_values(graph, &index, &values, &mut problems);
     }
-    let signature = read_signature(def, request, &model.graph, ops).map_err(in_file)?;
+    let signature = match is_made_up {
+        true => {
+            let outputs = request.outputs.iter().map(|name| tensor(name, &model.graph, ops));
+            let outputs = outputs.collect::<Result<_, _>>().map_err(in_file)?;
+            Signature { inputs: placeholders(&model.graph), outputs }
+        }
+        false => read_signature(def, &model.graph, ops).map_err(in_file)?,
+    };
     model.signatures.insert(name.to_owned(), signature);
     if !problems.is_empty() {
         return Err(Problems(problems.into_iter().map(in_file).collect()));
@@ -135,18 +151,13 @@ fn init_nodes(meta: &MetaGraphDef) -> Vec<String> {
 
 fn read_signature(
     def: &SignatureDef,
-    request: &GraphRequest,
     graph: &Graph,
     ops: &dyn OpTable,
 ) -> Result<Signature, Problem> {
     let side = |infos: &BTreeMap<String, TensorInfo>| -> Result<Vec<SignatureTensor>, Problem> {
         infos.iter().map(|(key, info)| signature_tensor(key, info, graph, ops)).collect()
     };
-    let outputs = match &request.outputs[..] {
-        [] => side(&def.outputs)?,
-        names => names.iter().map(|name| tensor(name, graph, ops)).collect::<Result<_, _>>()?,
-    };
-    Ok(Signature { inputs: side(&def.inputs)?, outputs })
+    Ok(Signature { inputs: side(&def.inputs)?, outputs: side(&def.outputs)? })
 }
 
 /// A tensor of the graph as an output that is called as the tensor.

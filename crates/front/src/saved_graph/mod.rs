@@ -9,17 +9,13 @@ mod meta_graph;
 mod needed;
 mod variables;
 
-use tensorferry_diagnostics::{Kind, Problem, Problems};
+use tensorferry_diagnostics::{Problem, Problems};
 use tensorferry_ir::{Model, OpTable};
-use tensorferry_store::{Store, read_all};
-use tensorferry_tf_proto::Message;
+use tensorferry_store::Store;
 use tensorferry_tf_proto::tensorflow::{MetaGraphDef, SavedModel};
 
-use crate::errors;
+use crate::messages;
 pub use frozen::read_frozen_graph;
-
-/// Protobuf lengths are signed 32-bit numbers.
-const MESSAGE_BYTES_MAX: u64 = (1 << 31) - 1;
 
 /// Which part of a SavedModel is wanted.
 #[derive(Debug, Clone, Default)]
@@ -28,8 +24,11 @@ pub struct GraphRequest {
     pub tags: Option<Vec<String>>,
     /// The signature; `None` takes `serving_default`, `default` or the only one.
     pub signature: Option<String>,
-    /// Nodes or tensors of the graph that are the outputs, in place of the signature's.
+    /// Nodes or tensors that will be the outputs, in place of the signature's; those that the
+    /// stored graph has are read with it.
     pub outputs: Vec<String>,
+    /// Take a frozen graph's nodes that no other one reads for its outputs, when none are named.
+    pub guess_outputs: bool,
 }
 
 /// A graph out of a SavedModel or a frozen GraphDef.
@@ -56,30 +55,11 @@ pub fn read_saved_graph(
     request: &GraphRequest,
     ops: &dyn OpTable,
 ) -> Result<SavedGraph, Problems> {
-    if name.ends_with(".pbtxt") {
-        return Err(Problem::unsupported("a SavedModel in text form is not read")
-            .in_file(name)
-            .hint("load and save the model again; TensorFlow then writes saved_model.pb")
-            .into());
-    }
-    let saved = SavedModel::decode(message_bytes(store, name)?).map_err(|e| {
-        Problem::input(format!("no SavedModel, or a broken one: {e}")).in_file(name)
-    })?;
+    let saved = messages::saved_model(store, name)?;
     let (meta, warnings) = choose(&saved, request).map_err(|p| p.in_file(name))?;
     let folder = &name[..name.rfind('/').map_or(0, |slash| slash + 1)];
     meta_graph::read(&meta_graph::Place { store, folder, file: name }, meta, request, ops)
         .map(|graph| SavedGraph { warnings, ..graph })
-}
-
-/// The bytes of a protobuf file.
-fn message_bytes(store: &dyn Store, name: &str) -> Result<bytes::Bytes, Problem> {
-    let blob = store.open(name).map_err(|e| errors::store(&e))?;
-    if blob.byte_len() > MESSAGE_BYTES_MAX {
-        return Err(Problem::new(Kind::Limit, "larger than a protobuf message can be")
-            .in_file(name)
-            .expected(format!("{MESSAGE_BYTES_MAX} bytes at most"), blob.byte_len()));
-    }
-    read_all(blob.as_ref()).map_err(|e| errors::io(name, "", &e))
 }
 
 fn tags_of(meta: &MetaGraphDef) -> Vec<String> {

@@ -2,8 +2,8 @@
 
 use tensorferry_diagnostics::{Problem, Problems};
 use tensorferry_front::{
-    Format, GraphRequest, ReadOptions, Source, Summary, TfjsModel, read, read_graph_model,
-    read_saved_graph,
+    Format, GraphRequest, ReadOptions, Source, Summary, TfjsModel, read, read_frozen_graph,
+    read_graph_model, read_saved_graph,
 };
 use tensorferry_ir::{Edge, Graph, Model, Shape, Signature, SignatureTensor, Type};
 use tensorferry_layers::{LayersModel, LowerOptions, lower};
@@ -13,7 +13,7 @@ use tensorferry_store::Store;
 use tensorferry_tensor::DType;
 
 use super::EngineOptions;
-use crate::convert::input_format;
+use crate::convert::{input_format, unpacked};
 
 /// The signature that is run unless another is named.
 const DEFAULT_SIGNATURE: &str = "serving_default";
@@ -26,8 +26,14 @@ pub(super) struct Loaded {
 }
 
 pub(super) fn load(store: &dyn Store, options: &EngineOptions) -> Result<Loaded, Problems> {
+    if let Some(folder) = unpacked(store)? {
+        return load(&folder, options);
+    }
     let file = store.main().unwrap_or(store.label()).to_owned();
     let format = input_format(store, options.input_format)?;
+    if let Format::FrozenGraph(name) = &format {
+        return from_frozen_graph(store, name);
+    }
     let (source, mut summary) =
         read(store, &ReadOptions { format: Some(format.clone()), allow_no_layers: true })?;
     let model = match source {
@@ -65,6 +71,20 @@ fn from_saved_model(
     let warnings = saved.warnings.into_iter().chain(log.warnings).collect();
     let summary = Summary { kind, warnings, ..Summary::default() };
     Ok(Loaded { file: name.clone(), model, summary })
+}
+
+/// A frozen graph: what it gives are the nodes that no other one reads. Others can be asked for by
+/// name when it is run.
+fn from_frozen_graph(store: &dyn Store, name: &str) -> Result<Loaded, Problems> {
+    let request = GraphRequest { guess_outputs: true, ..GraphRequest::default() };
+    let saved = read_frozen_graph(store, name, &request, &ALL)?;
+    let (model, log) = prepare(saved.model, &ALL, &Options::default())?;
+    let summary = Summary {
+        kind: "frozen TensorFlow graph".to_owned(),
+        warnings: log.warnings,
+        ..Summary::default()
+    };
+    Ok(Loaded { file: name.to_owned(), model, summary })
 }
 
 fn no_model() -> Problem {
