@@ -95,7 +95,7 @@ pub(crate) enum Command {
 /// `_` and `-` are the same in them.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ConvertArgs {
-    /// The model: a file, or the folder of a SavedModel
+    /// The model: a file, a SavedModel folder, or an address on a hub
     #[arg(value_name = "INPUT_PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) input_path: Option<PathBuf>,
     /// Where the result goes: a folder for TensorFlow.js, a file for `.h5` and `.keras`
@@ -203,7 +203,7 @@ pub(crate) struct GraphArgs {
     #[arg(long, value_name = "NAMES")]
     pub(crate) output_node_names: Option<String>,
     /// Nodes that become the inputs, comma-separated; what lies before them is left out
-    #[arg(long, value_name = "NAMES")]
+    #[arg(long, hide_short_help = true, value_name = "NAMES")]
     pub(crate) input_node_names: Option<String>,
     /// Convert ops that TensorFlow.js does not know
     #[arg(long)]

@@ -7,8 +7,9 @@ use tensorferry::engine::EngineOptions;
 use tensorferry::{
     Conversion, ConvertOptions, GraphOptions, Patterns, QuantizeOptions, Report, WeightFiles,
 };
-use tensorferry_diagnostics::{Kind, Problem, Problems};
+use tensorferry_diagnostics::{Problem, Problems};
 use tensorferry_disk::{WriteOptions, Written, open_input, write_package};
+use tensorferry_hub::{Download, Options as HubOptions, is_handle, resolve};
 use tensorferry_store::Store;
 
 use crate::args::{ConvertArgs, ExtraArgs, GraphArgs, QuantizeArgs, ToFormat, WeightArgs};
@@ -95,15 +96,21 @@ fn engine_options(options: &ConvertOptions) -> EngineOptions {
     }
 }
 
-/// Opens what the user named.
+/// Opens what the user named: a path, or the handle of a model on a hub.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn Store>, Problem> {
-    let text = path.to_string_lossy();
-    if text.starts_with("http://") || text.starts_with("https://") {
-        return Err(Problem::new(Kind::Unsupported, "models are not downloaded")
-            .in_file(text)
-            .hint("download the model and give the path of the file or folder"));
+    let handle = path.to_string_lossy();
+    if !is_handle(&handle) {
+        return open_input(path);
     }
-    open_input(path)
+    errors::enter("downloading the model");
+    let progress = Progress::with_total("downloading", 0);
+    let found = resolve(&handle, &HubOptions::default(), &|n_bytes| progress.set(n_bytes))?;
+    drop(progress);
+    if let Some(download) = &found.download {
+        let Download { url, n_bytes, sha256 } = download;
+        errors::note(&format!("downloaded {url}: {n_bytes} bytes, sha256 {sha256}"));
+    }
+    open_input(&found.folder)
 }
 
 fn options(args: &ConvertArgs, output: &Path) -> ConvertOptions {

@@ -111,6 +111,13 @@ pub(crate) fn guarded(run: impl FnOnce() -> Outcome) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Says what happened, where people read.
+pub(crate) fn note(text: &str) {
+    if !is_quiet() && !JSON.load(Ordering::Relaxed) {
+        let _ = writeln!(anstream::stderr(), "note: {}", printable(text));
+    }
+}
+
 /// Prints warnings, unless only errors are to be printed.
 pub(crate) fn warn(problems: &[Problem]) {
     if !is_quiet() {

@@ -180,7 +180,7 @@ const CASES: &[Case] = &[
     case(12, &["--no_such_flag", "model.h5", "out"], 2, "unexpected argument '--no_such_flag'"),
     case(12, &["none.h5", "out"], 2, "error: none.h5: does not exist"),
     case(12, &["file", "out"], 2, "error: file: "),
-    case(12, &["https://x.test/model", "out"], 2, "models are not downloaded"),
+    case(12, &["http://x.test/model", "out"], 2, "only https addresses are downloaded"),
     case(12, &["--input_format", "keras", "--", "-dash.h5", "out"], 0, ""),
 ];
 

@@ -1,5 +1,7 @@
 //! Keeps `src/generated/` in step with `proto/`: `BLESS=1` rewrites it, a plain run compares.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 

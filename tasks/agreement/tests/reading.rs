@@ -1,5 +1,7 @@
 //! Ways to give a model: as text, packed, frozen, cut. Numbers are cases of the specification.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::io::Write;
 
 use flate2::Compression;

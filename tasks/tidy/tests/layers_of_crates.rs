@@ -82,7 +82,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     // Faces and what only they use.
     ("tensorferry-disk", &["diagnostics", "store"]),
-    ("tensorferry-cli", &["", "diagnostics", "disk", "store", "tensor"]),
+    ("tensorferry-hub", &["archive", "diagnostics"]),
+    ("tensorferry-cli", &["", "diagnostics", "disk", "hub", "store", "tensor"]),
     ("tensorferry-npm", &["", "diagnostics", "store", "tensor"]),
     // Our own tools. The library of `conformance` has none of ours, so that anyone may use it.
     ("tensorferry-conformance", &[]),
