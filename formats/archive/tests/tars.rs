@@ -24,8 +24,10 @@ fn header(kind: EntryType, len: u64) -> Header {
     header
 }
 
+type Entry<'a> = (&'a str, EntryType, &'a [u8]);
+
 /// An archive of files, folders and links, by name.
-fn archive(entries: &[(&str, EntryType, &[u8])]) -> Vec<u8> {
+fn archive(entries: &[Entry]) -> Vec<u8> {
     let mut builder = Builder::new(Vec::new());
     for (name, kind, bytes) in entries {
         let mut header = header(*kind, bytes.len() as u64);
@@ -63,7 +65,7 @@ const FILE: EntryType = EntryType::Regular;
 #[test]
 fn files_come_with_their_bytes_whatever_wrote_the_archive() {
     let long = format!("variables/{}.index", "long/".repeat(40) + "name");
-    let entries: [(&str, EntryType, &[u8]); 6] = [
+    let entries: [Entry; 6] = [
         ("./", EntryType::Directory, b""),
         ("./saved_model.pb", FILE, &[7; 1000]),
         ("assets/", EntryType::Directory, b""),
@@ -112,7 +114,7 @@ fn what_pax_says_of_name_and_size_holds() {
 
 #[test]
 fn what_leads_out_or_is_no_file_is_refused() {
-    let cases: [(&[(&str, EntryType, &[u8])], Kind); 8] = [
+    let cases: [(&[Entry], Kind); 8] = [
         (&[("../x", FILE, b"a")], Kind::Malformed),
         (&[("a/../../x", FILE, b"a")], Kind::Malformed),
         (&[("/etc/passwd", FILE, b"a")], Kind::Malformed),
@@ -147,10 +149,8 @@ fn a_bomb_ends_early() {
     });
     assert_eq!(error.unwrap_err().kind(), Kind::Limit);
     assert!(n_bytes < 190 << 20, "{n_bytes}");
-    let many = vec![("", FILE, &b""[..]); 0];
-    let mut entries = many;
     let names: Vec<String> = (0..10_001).map(|i| i.to_string()).collect();
-    entries.extend(names.iter().map(|name| (name.as_str(), FILE, &b""[..])));
+    let entries: Vec<Entry> = names.iter().map(|name| (name.as_str(), FILE, &b""[..])).collect();
     assert_eq!(read(&archive(&entries)).unwrap_err().0, Kind::Limit);
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tensorferry_diagnostics::Kind;
-use tensorferry_store::{MemoryStore, collect};
+use tensorferry_store::{MemoryStore, collect, read_all};
 use tensorferry_tf_proto::Message;
 use tensorferry_tf_proto::tensorflow::trackable_object_graph::trackable_object::ObjectReference;
 use tensorferry_tf_proto::tensorflow::{
