@@ -20,8 +20,8 @@ cargo xtask COMMAND
   test [--no-browser]            every test: Rust, documentation, wasm build, Node, Chromium
   bench [--rounds N] [--binary FILE]
                                  time conversions against `cp`, into docs/benchmarks.md
-  bench engine [--rounds N] [--binary FILE] [--onnx DIR]
-                                 time the engine against TF.js wasm and ONNX Runtime
+  bench engine [--rounds N] [--binary FILE] [--package DIR] [--onnx DIR]
+                                 time the engine, native and in wasm, against TF.js and ONNX Runtime
   js-cases                       convert the fixtures into target/js-cases for tests-js
   npm                            make the npm package in target/npm
   oracle-check [--keras2 PY] [--keras3 PY]

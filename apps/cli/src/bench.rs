@@ -22,6 +22,8 @@ struct Measured {
     first: Duration,
     /// Sorted.
     runs: Vec<Duration>,
+    /// Of a run on average, all threads.
+    cpu: Option<Duration>,
     peak_bytes: Option<u64>,
     ops: Vec<OpTime>,
 }
@@ -63,16 +65,19 @@ fn measure(engine: &mut Engine, args: &BenchArgs, load: Duration) -> Result<Meas
         once(engine)?;
     }
     let mut runs = Vec::new();
+    let cpu_before = cpu_time();
     for _ in 0..args.runs {
         runs.push(once(engine)?);
     }
+    let cpu = cpu_before.zip(cpu_time()).map(|(before, after)| after.saturating_sub(before));
+    let cpu = cpu.and_then(|all| all.checked_div(args.runs));
     runs.sort_unstable();
     let peak_bytes = peak_bytes();
     let mut clock = Clock::default();
     for _ in 0..OBSERVED_RUNS {
         engine.run_observed(&inputs, &[], Some(&mut clock))?;
     }
-    Ok(Measured { load, first, runs, peak_bytes, ops: clock.ops(OBSERVED_RUNS) })
+    Ok(Measured { load, first, runs, cpu, peak_bytes, ops: clock.ops(OBSERVED_RUNS) })
 }
 
 /// Adds up the time of each op, without that of the nodes inside.
@@ -125,6 +130,17 @@ impl Measured {
     }
 }
 
+/// The processor time of all threads so far, where the system tells to the nanosecond.
+fn cpu_time() -> Option<Duration> {
+    let threads = std::fs::read_dir("/proc/self/task").ok()?;
+    let nanoseconds = |thread: std::fs::DirEntry| -> Option<u64> {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    };
+    let all: Option<u64> = threads.map(|thread| nanoseconds(thread.ok()?)).sum();
+    all.map(Duration::from_nanos)
+}
+
 /// The most memory that this process had, where the system tells.
 fn peak_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -147,6 +163,9 @@ fn human(engine: &Engine, measured: &Measured) -> String {
     row("fastest", ms(measured.percentile(0)));
     row("90 % within", ms(measured.percentile(90)));
     row("99 % within", ms(measured.percentile(99)));
+    if let Some(cpu) = measured.cpu {
+        row("processor time", ms(cpu));
+    }
     if let Some(peak) = measured.peak_bytes {
         row("peak memory", print::size(peak));
     }
@@ -187,6 +206,7 @@ fn as_json(engine: &Engine, args: &BenchArgs, measured: &Measured) -> Value {
         "min_ms": milliseconds(measured.percentile(0)),
         "p90_ms": milliseconds(measured.percentile(90)),
         "p99_ms": milliseconds(measured.percentile(99)),
+        "cpu_ms": measured.cpu.map(milliseconds),
         "runs_ms": runs,
         "peak_bytes": measured.peak_bytes,
         "ops": ops,
@@ -203,6 +223,7 @@ mod tests {
             load: Duration::ZERO,
             first: Duration::ZERO,
             runs: (1..=n).map(Duration::from_millis).collect(),
+            cpu: None,
             peak_bytes: None,
             ops: Vec::new(),
         };
