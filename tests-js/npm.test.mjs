@@ -5,10 +5,11 @@ import http from 'node:http';
 import path from 'node:path';
 import {test} from 'node:test';
 import {pathToFileURL} from 'node:url';
+import zlib from 'node:zlib';
 import {packageFolder} from './engine-cases.mjs';
 
 const root = path.join(import.meta.dirname, '..');
-const {convert, loadGraphModel, loadLayersModel} = await import(pathToFileURL(path.join(packageFolder, 'node.js')));
+const {convert, GraphModel, LayersModel, loadGraphModel, loadLayersModel, memory} = await import(pathToFileURL(path.join(packageFolder, 'node.js')));
 const tutorial = path.join(root, 'examples', 'tutorial.keras');
 
 /** `y = relu(x) * w` of two columns, as TensorFlow.js keeps it in memory. */
@@ -116,3 +117,176 @@ test('errors say what is wrong and leave the model usable', async () => {
   assert.throws(() => endless.predict([[1, 2]]), /too many steps/);
   for (const source of [null, 5, {}, {'model.json': '{'}]) await assert.rejects(loadGraphModel(source));
 });
+
+test('each function loads its own kind of model and names the other for the other', async () => {
+  assert(await loadGraphModel(artifacts(1)) instanceof GraphModel);
+  assert(await loadLayersModel(tutorial) instanceof LayersModel);
+  const {numModels} = await memory();
+  await assert.rejects(loadLayersModel(artifacts(1)), /it is a TensorFlow\.js graph model, not a model of layers; loadGraphModel loads it/);
+  await assert.rejects(loadGraphModel(tutorial), /tutorial\.keras: it is a Keras .*, not a graph model; loadLayersModel loads it/);
+  const {files} = await convert(tutorial);
+  await assert.rejects(loadGraphModel(files), /it is a TensorFlow\.js layers model, not a graph model; loadLayersModel loads it/);
+  assert.equal((await memory()).numModels, numModels);
+  const {inputNodes, outputNodes} = await loadGraphModel(artifacts(1));
+  assert.deepEqual([inputNodes, outputNodes], [['x'], ['y']]);
+});
+
+test('what a user chose and the parts of a model load', async () => {
+  const {files} = await convert(tutorial);
+  const wanted = (await loadLayersModel(tutorial)).predict([[3]]).data[0];
+  const {'model.json': modelJson, ...weights} = files;
+  const text = new TextDecoder().decode(modelJson);
+  const shards = Object.values(weights).map(bytes => bytes.slice().buffer);
+  const chosen = Object.entries(files).map(([name, bytes]) => new File([bytes], name));
+  for (const source of [
+    chosen, new Map(Object.entries(files)), {modelJson, weights}, {modelJson: text, weights: shards},
+    {modelJson: JSON.parse(text), weights: shards[0]}, {load: async () => ({modelJson, weights})},
+  ]) {
+    const model = await loadLayersModel(source);
+    assert.equal(model.predict([[3]]).data[0], wanted);
+    model.dispose();
+  }
+  await assert.rejects(loadLayersModel({modelJson: text, weights: []}), /dense/);
+});
+
+/** A graph that gives each of its inputs back. */
+function echo(dtypes) {
+  const node = Object.entries(dtypes).flatMap(([name, type]) => [
+    {name, op: 'Placeholder', attr: {dtype: {type}, shape: {shape: {unknownRank: true}}}},
+    {name: `${name}_out`, op: 'Identity', input: [name], attr: {T: {type}}},
+  ]);
+  return {format: 'graph-model', modelTopology: {node, versions: {producer: 1}}, weightSpecs: [], weightData: new ArrayBuffer(0)};
+}
+
+test('every type goes in and comes out as it is', async () => {
+  const model = await loadGraphModel(echo({
+    big: 'DT_INT64', truth: 'DT_BOOL', text: 'DT_STRING', pairs: 'DT_COMPLEX64', small: 'DT_INT8', wide: 'DT_DOUBLE',
+  }));
+  const large = 2n ** 62n + 1n;
+  const inputs = {
+    big: {data: BigInt64Array.of(large, -1n), shape: [2]}, truth: [[true], [false]], text: ['a', 'ü', ''],
+    pairs: {data: Float32Array.of(1, 2, 3, 4), shape: [2], dtype: 'complex64'}, small: Int8Array.of(-128), wide: 0.1,
+  };
+  const names = Object.keys(inputs);
+  const outputs = names.map(name => `${name}_out`);
+  const plain = ({data, shape, dtype}) => ({type: data.constructor.name, data: [...data], shape, dtype});
+  const small = {data: Int8Array.of(-128), shape: [1]};
+  const wanted = [
+    {type: 'BigInt64Array', data: [large, -1n], shape: [2], dtype: 'int64'},
+    {type: 'Uint8Array', data: [1, 0], shape: [2, 1], dtype: 'bool'},
+    {type: 'Array', data: ['a', 'ü', ''], shape: [3], dtype: 'string'},
+    {type: 'Float32Array', data: [1, 2, 3, 4], shape: [2], dtype: 'complex64'},
+    {type: 'Int8Array', data: [-128], shape: [1], dtype: 'int8'},
+    {type: 'Float64Array', data: [0.1], shape: [], dtype: 'float64'},
+  ];
+  for (const given of [{...inputs, small}, new Map(Object.entries({...inputs, small})), names.map(name => ({...inputs, small})[name])]) {
+    const found = await model.executeAsync(given, outputs);
+    assert.deepEqual(found.map(plain), wanted);
+  }
+  // Numbers that a type does not hold are no numbers of that type.
+  for (const [name, value] of [['big', 0.5], ['small', 128], ['truth', 2], ['text', 1], ['big', NaN]]) {
+    await assert.rejects(model.executeAsync({...inputs, small, [name]: [value]}, outputs), new RegExp(`input ${name}`), name);
+  }
+  await assert.rejects(model.executeAsync(inputs, outputs), /input small: the shape is not clear/);
+  assert.throws(() => model.execute({...inputs, small: undefined}, outputs), /input small/);
+});
+
+test('what is disposed is memory for the next model', async () => {
+  const weights = new Float32Array(1 << 20).fill(1);
+  const large = artifacts(0);
+  large.weightSpecs = [{name: 'w', shape: [1 << 19, 2], dtype: 'float32'}];
+  large.weightData = weights.buffer;
+  const once = async () => {
+    const model = await loadGraphModel(large);
+    assert.deepEqual(model.predict([[1, 2]]).shape, [1 << 19, 2]);
+    model.dispose();
+    model.dispose();
+  };
+  for (let i = 0; i < 5; i++) await once();
+  const before = await memory();
+  for (let i = 0; i < 20; i++) await once();
+  // One model that stayed would be four megabytes.
+  assert.deepEqual(await memory(), before);
+});
+
+test('tables are filled from files beside the model, from a URL and from memory', async t => {
+  const attr = {key_dtype: {type: 'DT_STRING'}, value_dtype: {type: 'DT_INT64'}};
+  const modelInitializer = {node: [
+    {name: 'table', op: 'HashTableV2', attr: {...attr, shared_name: {s: btoa('t')}}},
+    {name: 'file', op: 'Const', attr: {dtype: {type: 'DT_STRING'}, value: {tensor: {dtype: 'DT_STRING', tensorShape: {}, stringVal: [btoa('words.txt')]}}}},
+    {name: 'fill', op: 'InitializeTableFromTextFileV2', input: ['table', 'file'], attr: {key_index: {i: '-2'}, value_index: {i: '-1'}, vocab_size: {i: '-1'}, delimiter: {s: btoa('\t')}}},
+  ]};
+  const node = [
+    {name: 'x', op: 'Placeholder', attr: {dtype: {type: 'DT_STRING'}, shape: {shape: {dim: [{size: '-1'}]}}}},
+    {name: 'table', op: 'Placeholder', attr: {dtype: {type: 'DT_RESOURCE'}, shape: {shape: {}}}},
+    {name: 'none', op: 'Const', attr: {dtype: {type: 'DT_INT64'}, value: {tensor: {dtype: 'DT_INT64', tensorShape: {}, int64Val: ['-1']}}}},
+    {name: 'y', op: 'LookupTableFindV2', input: ['table', 'x', 'none'], attr: {Tin: {type: 'DT_STRING'}, Tout: {type: 'DT_INT64'}}},
+  ];
+  const json = {
+    format: 'graph-model', modelTopology: {node, versions: {producer: 1}}, modelInitializer,
+    initializerSignature: {outputs: {table: {name: 'table:0', dtype: 'DT_RESOURCE', tensorShape: {}, resourceId: 1}}},
+    signature: {
+      inputs: {x: {name: 'x:0', dtype: 'DT_STRING', tensorShape: {dim: [{size: '-1'}]}}, table: {name: 'table:0', dtype: 'DT_RESOURCE', tensorShape: {}, resourceId: 1}},
+      outputs: {y: {name: 'y:0', dtype: 'DT_INT64', tensorShape: {dim: [{size: '-1'}]}}},
+    },
+    weightsManifest: [],
+  };
+  const words = 'cat\ndog\n';
+  const zip = stored('words.txt', Buffer.from(words));
+  const asked = [];
+  const server = http.createServer((request, response) => {
+    asked.push(request.url);
+    const body = {'/m/model.json': JSON.stringify(json), '/m/assets.zip': zip}[request.url];
+    if (!body) response.writeHead(404);
+    response.end(body ?? '');
+  });
+  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const origin = `http://127.0.0.1:${server.address().port}`;
+  let fraction = 0;
+  for (const [source, options] of [
+    [`${origin}/m/model.json`, {onProgress: part => { fraction = part; }}],
+    [{modelJson: json, weights: [], assets: {'words.txt': words}}], [{modelJson: json, assets: zip}],
+    [{'model.json': json}, {assets: {'words.txt': words}}], [{'model.json': json, 'assets.zip': zip}],
+  ]) {
+    const model = await loadGraphModel(source, options);
+    assert.deepEqual([...model.predict(['dog', 'cow', 'cat']).data], [1n, -1n, 0n]);
+    model.dispose();
+  }
+  assert.deepEqual([asked, fraction], [['/m/model.json', '/m/assets.zip'], 1]);
+  const without = await loadGraphModel({modelJson: json});
+  assert.throws(() => without.predict(['dog']), /words\.txt/);
+});
+
+/** A ZIP archive of one file as it is. */
+function stored(name, content) {
+  const crc = zlib.crc32?.(content) ?? crc32(content);
+  const header = (signature, rest) => {
+    const fields = Buffer.alloc(26);
+    fields.writeUInt16LE(20, 0);
+    fields.writeUInt32LE(crc, 10);
+    fields.writeUInt32LE(content.length, 14);
+    fields.writeUInt32LE(content.length, 18);
+    fields.writeUInt16LE(name.length, 22);
+    return Buffer.concat([Buffer.from(signature), fields, rest, Buffer.from(name)]);
+  };
+  const local = header('PK\x03\x04', Buffer.alloc(0));
+  const entry = header('PK\x01\x02\x14\0', Buffer.alloc(14));
+  const end = Buffer.alloc(22);
+  end.write('PK\x05\x06');
+  end.writeUInt16LE(1, 8);
+  end.writeUInt16LE(1, 10);
+  end.writeUInt32LE(entry.length, 12);
+  end.writeUInt32LE(local.length + content.length, 16);
+  return Buffer.concat([local, content, entry, end]);
+}
+
+/** For a Node whose zlib does not tell. */
+function crc32(bytes) {
+  let crc = ~0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let i = 0; i < 8; i++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}

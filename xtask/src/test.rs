@@ -85,7 +85,9 @@ fn javascript(with_browser: bool, has_package: bool) -> Result<Vec<Outcome>> {
     let mut outcomes = vec![Outcome { what: "TensorFlow.js in Node", how: how.clone() }];
     if has_package {
         let n_cases = cases::make_engine()?;
-        run(&mut node_test("npm.test.mjs"))?;
+        for file in ["npm.test.mjs", "npm.types.test.mjs", "npm.trap.test.mjs"] {
+            run(&mut node_test(file))?;
+        }
         run(&mut node_test("engine.test.mjs"))?;
         let how = format!("passed ({n_cases} models)");
         outcomes.push(Outcome { what: "npm package in Node", how });

@@ -1,29 +1,46 @@
 // The API, over the module that wasm-bindgen made. What differs between Node and browsers comes in as `host`.
 import * as wasm from './tensorferry.js';
-import {fromMemory, fromUrl} from './files.js';
+import {fromMemory, fromUrl, withAssets} from './files.js';
 import {fromTensor, toTensor} from './tensors.js';
 
-/** A trap of the engine, which has no words, as an error that has some. */
+/** No file and no tensor is larger: half of what WebAssembly addresses. */
+const BYTES_MAX = 2 ** 31 - 1;
+
+/** What ended the module. After a trap its memory is in no known state. */
+let dead;
+let n_models = 0;
+
+/** Runs what calls into the module. A trap, which has few words, becomes an error that has some, and ends the module. */
 function call(run) {
+  if (dead) {
+    throw new Error(`tensorferry cannot be used any more, load the page or the worker again; what happened: ${dead.message}`, {cause: dead});
+  }
   try {
     return run();
   } catch (error) {
-    if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
-      throw new Error(`tensorferry: out of memory, or an internal error (${error.message})`, {cause: error});
-    }
-    throw error;
+    if (!isTrap(error)) throw error;
+    const isPanic = !(error instanceof WebAssembly.RuntimeError);
+    const words = isPanic ? error.message : `tensorferry: out of memory, or an internal error (${error.message})`;
+    dead = new Error(words, {cause: error});
+    throw dead;
   }
 }
+
+const isTrap = error => error instanceof WebAssembly.RuntimeError
+  || /^tensorferry \S+: internal error/.test(error?.message)
+  || (error instanceof RangeError && /call stack/i.test(error.message))
+  || error?.name === 'InternalError';
 
 /** A model that was loaded. */
 export class Model {
   #model;
 
-  constructor(model) {
+  constructor(model, description) {
     this.#model = model;
-    const {kind, inputs, outputs, warnings} = JSON.parse(model.describe());
+    const {kind, inputs, outputs, warnings} = description;
     Object.assign(this, {kind, inputs, outputs, warnings});
     Object.freeze(this);
+    n_models++;
   }
 
   /** Computes all outputs. One output comes alone, several as a list in the order of `outputs`. */
@@ -39,44 +56,40 @@ export class Model {
     return Array.isArray(outputs) ? all : all[0];
   }
 
-  /** As `execute`; for models with control flow TensorFlow.js asks for this one. */
-  async executeAsync(inputs, outputs) {
-    return this.execute(inputs, outputs);
-  }
-
   /** Frees the model's memory. */
   dispose() {
-    this.#model?.free();
+    if (!this.#model) return;
+    if (!dead) this.#model.free();
     this.#model = undefined;
+    n_models--;
   }
 
   #run(inputs, outputs) {
     if (!this.#model) throw new Error('the model is disposed');
-    const given = new wasm.Tensors();
-    try {
-      for (const [spec, value] of this.#named(inputs)) {
-        const {dtype, shape, bytes} = toTensor(value, spec);
-        given.add(spec.name, dtype, Uint32Array.from(shape), bytes);
+    const tensors = this.#named(inputs).map(([spec, value]) => [spec.name, toTensor(value, spec)]);
+    return call(() => {
+      const given = new wasm.Tensors();
+      try {
+        for (const [name, {dtype, shape, bytes}] of tensors) given.add(name, dtype, Uint32Array.from(shape), bytes);
+      } catch (error) {
+        if (!isTrap(error)) given.free();
+        throw error;
       }
-    } catch (error) {
-      given.free();
-      throw error;
-    }
-    // `run` takes `given` over.
-    const found = call(() => this.#model.run(given, outputs));
-    try {
-      return Array.from({length: found.length}, (_, i) =>
+      // `run` takes `given` over.
+      const found = this.#model.run(given, outputs);
+      const all = Array.from({length: found.length}, (_, i) =>
         fromTensor(found.name(i), found.dtype(i), found.shape(i), found.bytes(i)));
-    } finally {
       found.free();
-    }
+      return all;
+    });
   }
 
-  /** Pairs of spec and value: from a list in order, an object by name, or the one input's value. */
+  /** Pairs of spec and value: from a list in order, an object or a `Map` by name, or the one input's value. */
   #named(inputs) {
     if (isNamed(inputs)) {
       const short = name => name.replace(/:0$/, '');
-      return Object.entries(inputs).map(([name, value]) => {
+      const entries = inputs instanceof Map ? [...inputs] : Object.entries(inputs);
+      return entries.map(([name, value]) => {
         const spec = this.inputs.find(spec => spec.name === name) ?? this.inputs.find(spec => short(spec.name) === short(name));
         return [spec ?? {name, dtype: 'float32', shape: null}, value];
       });
@@ -92,37 +105,110 @@ export class Model {
   }
 }
 
+/** A graph of TensorFlow's ops. */
+export class GraphModel extends Model {
+  /** Names of the inputs, in order. */
+  get inputNodes() {
+    return this.inputs.map(({name}) => name);
+  }
+
+  /** Names of the outputs, in order. */
+  get outputNodes() {
+    return this.outputs.map(({name}) => name);
+  }
+
+  /** As `predict`, and rejects where that throws. */
+  async predictAsync(inputs) {
+    return this.predict(inputs);
+  }
+
+  /**
+   * As `execute`, and rejects where that throws. TensorFlow.js asks for it where a graph has control flow; here both run
+   * every graph, on the thread that calls.
+   */
+  async executeAsync(inputs, outputs) {
+    return this.execute(inputs, outputs);
+  }
+}
+
+/** A model of Keras layers. */
+export class LayersModel extends Model {
+  /** Names of the inputs, in order. */
+  get inputNames() {
+    return this.inputs.map(({name}) => name);
+  }
+
+  /** Names of the outputs, in order. */
+  get outputNames() {
+    return this.outputs.map(({name}) => name);
+  }
+
+  /** As `predict`, which makes no batches either. */
+  predictOnBatch(inputs) {
+    return this.predict(inputs);
+  }
+}
+
+/** What each function loads, and which one loads the others. */
+const KINDS = {
+  graph: {Class: GraphModel, words: 'a graph model', other: 'loadLayersModel'},
+  layers: {Class: LayersModel, words: 'a model of layers', other: 'loadGraphModel'},
+};
+
 const isObject = value => value !== null && typeof value === 'object' && !Array.isArray(value) && !ArrayBuffer.isView(value);
 const isTensor = value => ArrayBuffer.isView(value) || (isObject(value) && ('data' in value || typeof value.dataSync === 'function'));
 const isNamed = value => isObject(value) && !isTensor(value);
 
-/** @param {{ready: () => Promise<void>, fromPath?: (path: string) => Promise<object>}} host */
+/** @param {{ready: () => Promise<{memory: WebAssembly.Memory}>, fromPath?: (path: string) => Promise<object>}} host */
 export function makeApi({ready, fromPath}) {
-  const open = async (source, {fetchFunc, requestInit} = {}) => {
+  const opened = async (source, options) => {
     if (source instanceof URL && source.protocol === 'file:' && fromPath) return fromPath(source);
     if (typeof source !== 'string' && !(source instanceof URL)) return fromMemory(source);
     const isUrl = source instanceof URL || /^(https?|blob|data):/i.test(source);
-    return isUrl || !fromPath ? fromUrl(source, {fetchFunc, requestInit}) : fromPath(source);
+    return isUrl || !fromPath ? fromUrl(source, options) : fromPath(source);
   };
-  const into = async ({label, main, files}) => {
+  /** What is loaded, and the options that the module takes. */
+  const open = async (source, {fetchFunc, requestInit, weightPathPrefix, weightUrlConverter, onProgress, assets, ...options} = {}) => {
+    const fetching = {fetchFunc, requestInit, weightPathPrefix, weightUrlConverter, onProgress};
+    const found = withAssets(await opened(source, fetching), assets);
+    for (const [name, bytes] of [...found.files, ...found.assets]) {
+      if (bytes.length > BYTES_MAX) throw new Error(`${name}: ${bytes.length} bytes, and WebAssembly takes no more than ${BYTES_MAX}`);
+    }
     await ready();
+    return {found, options: JSON.stringify(options)};
+  };
+  const into = ({label, main, files}) => {
     const all = new wasm.Files(label, main);
     for (const [name, bytes] of files) all.add(name, bytes);
     return all;
   };
-  const load = async (source, {fetchFunc, requestInit, ...options} = {}) => {
-    const files = await into(await open(source, {fetchFunc, requestInit}));
-    return new Model(call(() => wasm.Model.load(files, JSON.stringify(options))));
+  const load = kind => async (source, all) => {
+    const {found, options} = await open(source, all);
+    return call(() => {
+      const model = wasm.Model.load(into(found), options);
+      const description = JSON.parse(model.describe());
+      const {Class, words, other} = KINDS[kind];
+      if (![kind, 'either'].includes(description.class)) {
+        model.free();
+        throw new Error(`${found.label}: it is a ${description.kind}, not ${words}; ${other} loads it`);
+      }
+      for (const [name, bytes] of found.assets) model.set_asset(name, bytes);
+      return new Class(model, description);
+    });
   };
-  const convert = async (source, {fetchFunc, requestInit, ...options} = {}) => {
-    const files = await into(await open(source, {fetchFunc, requestInit}));
-    const converted = call(() => wasm.convert(files, JSON.stringify(options)));
-    try {
+  const convert = async (source, all) => {
+    const {found, options} = await open(source, all);
+    return call(() => {
+      const converted = wasm.convert(into(found), options);
       const written = Array.from({length: converted.length}, (_, i) => [converted.name(i), converted.take_bytes(i)]);
-      return {files: Object.fromEntries(written), report: JSON.parse(converted.report())};
-    } finally {
+      const report = JSON.parse(converted.report());
       converted.free();
-    }
+      return {files: Object.fromEntries(written), report};
+    });
   };
-  return {loadGraphModel: load, loadLayersModel: load, convert};
+  const memory = async () => {
+    const {memory} = await ready();
+    return {numBytes: memory.buffer.byteLength, numModels: n_models};
+  };
+  return {loadGraphModel: load('graph'), loadLayersModel: load('layers'), convert, memory};
 }

@@ -27,7 +27,7 @@ export type TensorLike =
   | Nested;
 
 /** One input's value, all values in order, or values by name. */
-export type Inputs = TensorLike | TensorLike[] | { [name: string]: TensorLike };
+export type Inputs = TensorLike | TensorLike[] | { [name: string]: TensorLike } | Map<string, TensorLike>;
 
 export interface TensorSpec {
   name: string;
@@ -37,8 +37,10 @@ export interface TensorSpec {
   shape: (number | null)[] | null;
 }
 
+export type BytesLike = ArrayBuffer | ArrayBufferView;
+
 /** A file: bytes, text, or an object that becomes JSON. */
-export type File = Uint8Array | ArrayBuffer | ArrayBufferView | string | object;
+export type File = BytesLike | string | object;
 
 /** `ModelArtifacts` of TensorFlow.js. */
 export interface ModelArtifacts {
@@ -48,14 +50,39 @@ export interface ModelArtifacts {
   [key: string]: unknown;
 }
 
-/** A URL, a path (Node), files by name, or what TensorFlow.js loads from. */
+/** The parts of a TensorFlow.js model. */
+export interface ModelParts {
+  modelJson: object | string | BytesLike;
+  /** All shards in order, or by the names that the model.json has. */
+  weights?: BytesLike | BytesLike[] | { [path: string]: File };
+  assets?: Assets;
+}
+
+/** `assets.zip`, or the files in it by name. */
+export type Assets = BytesLike | { [name: string]: File } | Map<string, File>;
+
+/** A file that a user chose. */
+export interface NamedFile {
+  readonly name: string;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+/** A URL, a path (Node), files by name, files that a user chose, or what TensorFlow.js loads from. */
 export type ModelSource =
-  | string | URL | { [name: string]: File } | Map<string, File> | ModelArtifacts
-  | { load(): Promise<ModelArtifacts> };
+  | string | URL | { [name: string]: File } | Map<string, File> | ArrayLike<NamedFile> | ModelParts | ModelArtifacts
+  | { load(): Promise<ModelArtifacts | ModelParts> };
 
 export interface FetchOptions {
   fetchFunc?: typeof fetch;
   requestInit?: RequestInit;
+  /** Where the shards are, when they do not lie beside the model. */
+  weightPathPrefix?: string;
+  /** The URL of a shard. */
+  weightUrlConverter?: (name: string) => string | Promise<string>;
+  /** Is told which part of the files has come, from 0 to 1. */
+  onProgress?: (fraction: number) => void;
+  /** What a model fills its tables from, when it does not lie beside it. */
+  assets?: Assets;
 }
 
 export type InputFormat =
@@ -103,24 +130,52 @@ export interface Report {
 
 /** A model that was loaded. */
 export class Model {
-  private constructor();
+  protected constructor();
   /** What it is, such as `TensorFlow.js graph model`. */
   readonly kind: string;
   readonly inputs: TensorSpec[];
   readonly outputs: TensorSpec[];
   readonly warnings: string[];
   /** Computes all outputs. One output comes alone, several as a list in the order of `outputs`. */
-  predict(inputs: Inputs): Tensor | Tensor[];
+  predict(inputs: Inputs, options?: { batchSize?: number }): Tensor | Tensor[];
   /** Computes these outputs, or any nodes of a graph: one name gives one tensor, a list a list. */
-  execute(inputs: Inputs, outputs?: string | string[]): Tensor | Tensor[];
-  executeAsync(inputs: Inputs, outputs?: string | string[]): Promise<Tensor | Tensor[]>;
-  /** Frees the model's memory. */
+  execute(inputs: Inputs, outputs: string): Tensor;
+  execute(inputs: Inputs, outputs: string[]): Tensor[];
+  execute(inputs: Inputs): Tensor | Tensor[];
+  /** Frees the model's memory, which later models take; that of the module never shrinks. */
   dispose(): void;
 }
 
-/** Loads the WebAssembly module; the other functions do so themselves. */
-export function ready(module?: unknown): Promise<void>;
-export function loadGraphModel(source: ModelSource, options?: LoadOptions): Promise<Model>;
-export function loadLayersModel(source: ModelSource, options?: LoadOptions): Promise<Model>;
+/** A graph of TensorFlow's ops. */
+export class GraphModel extends Model {
+  readonly inputNodes: string[];
+  readonly outputNodes: string[];
+  /** As `predict`, and rejects where that throws. */
+  predictAsync(inputs: Inputs): Promise<Tensor | Tensor[]>;
+  /**
+   * As `execute`, and rejects where that throws. TensorFlow.js asks for it where a graph has control flow; here both run
+   * every graph, on the thread that calls.
+   */
+  executeAsync(inputs: Inputs, outputs: string): Promise<Tensor>;
+  executeAsync(inputs: Inputs, outputs: string[]): Promise<Tensor[]>;
+  executeAsync(inputs: Inputs): Promise<Tensor | Tensor[]>;
+}
+
+/** A model of Keras layers. */
+export class LayersModel extends Model {
+  readonly inputNames: string[];
+  readonly outputNames: string[];
+  /** As `predict`, which makes no batches either. */
+  predictOnBatch(inputs: Inputs): Tensor | Tensor[];
+}
+
+/** Loads the WebAssembly module; the other functions do so themselves. Give a URL or bytes to load it from elsewhere. */
+export function ready(module?: string | URL | BytesLike | WebAssembly.Module): Promise<void>;
+/** Loads a graph model of TensorFlow.js or a SavedModel; what is made of layers is refused. */
+export function loadGraphModel(source: ModelSource, options?: LoadOptions): Promise<GraphModel>;
+/** Loads a layers model of TensorFlow.js, a Keras file or a SavedModel; a graph model is refused. */
+export function loadLayersModel(source: ModelSource, options?: LoadOptions): Promise<LayersModel>;
 /** Converts a model in memory. */
 export function convert(source: ModelSource, options?: ConvertOptions): Promise<{ files: { [name: string]: Uint8Array }; report: Report }>;
+/** Bytes that the module has taken, and how many models are not disposed. */
+export function memory(): Promise<{ numBytes: number; numModels: number }>;

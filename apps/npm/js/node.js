@@ -3,7 +3,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import init from './tensorferry.js';
-import {makeApi, Model} from './api.js';
+import {GraphModel, LayersModel, makeApi, Model} from './api.js';
 import {shardsOf} from './files.js';
 
 /** A folder with more is no model. */
@@ -11,21 +11,27 @@ const FILES_MAX = 10_000;
 
 let loading;
 
-/** Loads the WebAssembly module; the other functions do so themselves. Give bytes to load it from elsewhere. */
-export function ready(module) {
+const module = source => {
   loading ??= (async () => {
-    const bytes = module ?? await fs.readFile(new URL('./tensorferry_bg.wasm', import.meta.url));
-    await init({module_or_path: bytes});
+    const bytes = source ?? await fs.readFile(new URL('./tensorferry_bg.wasm', import.meta.url));
+    return init({module_or_path: bytes});
   })();
+  // Where it could not be loaded, it may be another time.
+  loading.catch(() => { loading = undefined; });
   return loading;
+};
+
+/** Loads the WebAssembly module; the other functions do so themselves. Give bytes to load it from elsewhere. */
+export async function ready(source) {
+  await module(source);
 }
 
 async function fromPath(source) {
   const file = source instanceof URL ? fileURLToPath(source) : source;
-  if ((await fs.stat(file)).isDirectory()) return {label: file, files: await folder(file)};
+  if ((await fs.stat(file)).isDirectory()) return {label: file, files: await folder(file), assets: []};
   const main = path.basename(file);
   const bytes = await fs.readFile(file);
-  if (!main.endsWith('.json')) return {label: file, main, files: [[main, bytes]]};
+  if (!main.endsWith('.json')) return {label: file, main, files: [[main, bytes]], assets: []};
   const names = shardsOf(bytes.toString());
   for (const name of names) {
     if (path.isAbsolute(name) || name.split(/[/\\]/).includes('..')) {
@@ -33,9 +39,11 @@ async function fromPath(source) {
     }
   }
   const read = async name => [name, await fs.readFile(path.join(path.dirname(file), name))];
-  const assets = await read('assets.zip').catch(() => undefined);
+  const assets = await read('assets.zip').catch(error => {
+    if (error.code !== 'ENOENT') throw error;
+  });
   const shards = await Promise.all(names.map(read));
-  return {label: file, main, files: [[main, bytes], ...shards, ...assets ? [assets] : []]};
+  return {label: file, main, files: [[main, bytes], ...shards, ...assets ? [assets] : []], assets: []};
 }
 
 async function folder(root) {
@@ -48,5 +56,5 @@ async function folder(root) {
   }));
 }
 
-export const {loadGraphModel, loadLayersModel, convert} = makeApi({ready, fromPath});
-export {Model};
+export const {loadGraphModel, loadLayersModel, convert, memory} = makeApi({ready: module, fromPath});
+export {GraphModel, LayersModel, Model};

@@ -51,11 +51,17 @@ impl Model {
         let warnings = self.engine.warnings().iter().map(ToString::to_string);
         json!({
             "kind": self.engine.kind(),
+            "class": self.engine.class().name(),
             "inputs": all(self.engine.inputs()),
             "outputs": all(self.engine.outputs()),
             "warnings": warnings.collect::<Vec<_>>(),
         })
         .to_string()
+    }
+
+    /// Gives the content of a file that the model fills a table from.
+    pub fn set_asset(&mut self, path: &str, content: Vec<u8>) {
+        self.engine.set_asset(path, content);
     }
 
     /// Runs it once. No outputs means all.

@@ -16,6 +16,7 @@ impl fmt::Debug for Workers {
 }
 
 /// More threads than this help no model and may exhaust the machine.
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) const THREADS_MAX: usize = 256;
 
 impl Workers {

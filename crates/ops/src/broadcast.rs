@@ -5,6 +5,16 @@ use tensorferry_ir::{Dim, Shape};
 use crate::walk::{Odometer, strides};
 use crate::{Error, Result};
 
+/// Pairs of elements at even distances.
+struct Row {
+    /// Where the first pair is.
+    a: usize,
+    b: usize,
+    len: usize,
+    /// Distance from pair to pair.
+    steps: (usize, usize),
+}
+
 /// Two shapes brought to one.
 pub(crate) struct Broadcast {
     /// The shape of the result.
@@ -39,33 +49,42 @@ impl Broadcast {
         f: impl Fn(A, B) -> O,
     ) -> Vec<O> {
         let n = tensorferry_tensor::dense_len(&self.shape).unwrap_or(0);
-        if a.len() == n && b.len() == n {
-            return a.iter().zip(b).map(|(a, b)| f(*a, *b)).collect();
-        }
-        if let ([b], true) = (b, a.len() == n) {
-            return a.iter().map(|a| f(*a, *b)).collect();
-        }
-        if let ([a], true) = (a, b.len() == n) {
-            return b.iter().map(|b| f(*a, *b)).collect();
-        }
         let mut out = Vec::with_capacity(n);
-        let (Some((len, step_a)), Some((_, step_b))) = (self.a.last(), self.b.last()) else {
-            return out;
-        };
-        let outer = self.a.len() - 1;
-        let rows_a = Odometer::new(self.a[..outer].to_vec(), 0);
-        let rows_b = Odometer::new(self.b[..outer].to_vec(), 0);
-        for (a_at, b_at) in rows_a.zip(rows_b) {
-            match (step_a, step_b) {
-                (1, 1) => {
-                    let pairs = a[a_at..a_at + len].iter().zip(&b[b_at..b_at + len]);
-                    out.extend(pairs.map(|(a, b)| f(*a, *b)));
-                }
-                (_, 0) => out.extend(a[a_at..a_at + len].iter().map(|a| f(*a, b[b_at]))),
-                (_, _) => out.extend(b[b_at..b_at + len].iter().map(|b| f(a[a_at], *b))),
+        // A formula is compiled once for each place that calls it, and there are hundreds: rows of
+        // neighbours are where time is spent, and everything else shares one loop.
+        for row in self.rows((a.len(), b.len()), n) {
+            let (a, b) = (&a[row.a..], &b[row.b..]);
+            if row.steps == (1, 1) {
+                let pairs = a[..row.len].iter().zip(&b[..row.len]);
+                out.extend(pairs.map(|(a, b)| f(*a, *b)));
+            } else {
+                let (step_a, step_b) = row.steps;
+                out.extend((0..row.len).map(|i| f(a[i * step_a], b[i * step_b])));
             }
         }
         out
+    }
+
+    /// Rows of the result whose pairs lie at even distances, the longest that are found easily.
+    fn rows(&self, (len_a, len_b): (usize, usize), n: usize) -> Box<dyn Iterator<Item = Row>> {
+        let whole = |steps| Box::new(std::iter::once(Row { a: 0, b: 0, len: n, steps }));
+        match (len_a, len_b) {
+            _ if n == 0 => return Box::new(std::iter::empty()),
+            _ if len_a == n && len_b == n => return whole((1, 1)),
+            (_, 1) if len_a == n => return whole((1, 0)),
+            (1, _) if len_b == n => return whole((0, 1)),
+            _ => {}
+        }
+        let (Some((len, step_a)), Some((_, step_b))) = (self.a.last(), self.b.last()) else {
+            return Box::new(std::iter::empty());
+        };
+        // Steps of the innermost axis are 0 or 1.
+        let steps = (step_a.unsigned_abs(), step_b.unsigned_abs());
+        let outer = self.a.len() - 1;
+        let rows_a = Odometer::new(self.a[..outer].to_vec(), 0);
+        let rows_b = Odometer::new(self.b[..outer].to_vec(), 0);
+        let len = *len;
+        Box::new(rows_a.zip(rows_b).map(move |(a, b)| Row { a, b, len, steps }))
     }
 }
 

@@ -223,8 +223,8 @@ impl Examples {
 macro_rules! register {
     ($($op:ident),* $(,)?) => {
         /// The ops of this family.
-        pub(crate) const OPS: &[$crate::OpDef] = &[$($crate::OpDef::of::<$op>()),*];
+        pub(crate) static OPS: &[$crate::OpDef] = &[$($crate::OpDef::of::<$op>()),*];
         /// Their worked examples.
-        pub(crate) const EXAMPLES: &[$crate::Examples] = &[$($crate::Examples::of::<$op>()),*];
+        pub(crate) static EXAMPLES: &[$crate::Examples] = &[$($crate::Examples::of::<$op>()),*];
     };
 }

@@ -106,7 +106,7 @@ pub(crate) mod unicode;
 pub(crate) mod variable;
 
 /// Every family.
-pub(crate) const FAMILIES: &[Family] = &[
+pub(crate) static FAMILIES: &[Family] = &[
     Family { name: "activation", ops: activation::OPS },
     Family { name: "arithmetic", ops: arithmetic::OPS },
     Family { name: "basic_math", ops: basic_math::OPS },
@@ -160,7 +160,7 @@ pub(crate) const FAMILIES: &[Family] = &[
 ];
 
 /// The worked examples of every family.
-pub const EXAMPLES: &[&[Examples]] = &[
+pub static EXAMPLES: &[&[Examples]] = &[
     activation::EXAMPLES,
     arithmetic::EXAMPLES,
     basic_math::EXAMPLES,

@@ -24,8 +24,9 @@ pub struct Family {
 #[derive(Debug, Clone, Copy)]
 pub struct Registry(pub &'static [Family]);
 
-/// Every op there is.
-pub const ALL: Registry = Registry(crate::families::FAMILIES);
+/// Every op there is. A `static`, as everything that it consists of: a `const` would be compiled
+/// again, all ops with it, into each crate that names it.
+pub static ALL: Registry = Registry(crate::families::FAMILIES);
 
 impl Registry {
     /// Every op.

@@ -210,12 +210,12 @@ fn families_are_the_files() {
     for name in &names {
         writeln!(text, "#[path = \"ops/{name}.rs\"]\npub(crate) mod {name};").unwrap();
     }
-    text.push_str("\n/// Every family.\npub(crate) const FAMILIES: &[Family] = &[\n");
+    text.push_str("\n/// Every family.\npub(crate) static FAMILIES: &[Family] = &[\n");
     for name in &names {
         writeln!(text, "    Family {{ name: \"{name}\", ops: {name}::OPS }},").unwrap();
     }
     text.push_str(
-        "];\n\n/// The worked examples of every family.\npub const EXAMPLES: &[&[Examples]] = &[\n",
+        "];\n\n/// The worked examples of every family.\npub static EXAMPLES: &[&[Examples]] = &[\n",
     );
     for name in &names {
         writeln!(text, "    {name}::EXAMPLES,").unwrap();

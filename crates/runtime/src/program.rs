@@ -27,7 +27,8 @@ impl Default for Limits {
     /// Some seconds of doing nothing, and what a 32-bit machine can address: what really computes
     /// takes far fewer steps and bytes.
     fn default() -> Self {
-        Self { steps: 50_000_000, bytes: 1 << 32 }
+        // Where pointers have 32 bits, nothing is larger than half of what they reach.
+        Self { steps: 50_000_000, bytes: (1 << 32).min(isize::MAX as u64) }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::lower::{Builder, Call, Lowered, Masks, Tensor, Value, activations, on
 const ACTIVATION: LayerDef = LayerDef { masks: Masks::Passes, ..LayerDef::SHAPE_KEEPING };
 
 /// The family's definitions.
-pub(crate) const LAYERS: &[LayerDef] = &[
+pub(crate) static LAYERS: &[LayerDef] = &[
     // Its function is checked with all other activations.
     LayerDef {
         class_name: "Activation",

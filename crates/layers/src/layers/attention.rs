@@ -15,7 +15,7 @@ const ATTENTION: LayerDef =
     LayerDef { masks: Masks::Own, tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEPING };
 
 /// The family's definitions.
-pub(crate) const LAYERS: &[LayerDef] = &[
+pub(crate) static LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "Attention",
         variables: |config| {

@@ -25,7 +25,7 @@ const SEPARABLE: LayerDef = LayerDef {
 };
 
 /// The family's definitions.
-pub(crate) const LAYERS: &[LayerDef] = &[
+pub(crate) static LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "Conv1D",
         aliases: &["Convolution1D"],

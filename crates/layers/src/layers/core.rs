@@ -14,7 +14,7 @@ const UNKNOWN: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEP
 const PROGRAM: LayerDef = LayerDef { output_shapes: |_, _| None, holds_program: true, ..UNKNOWN };
 
 /// The family's definitions.
-pub(crate) const LAYERS: &[LayerDef] = &[
+pub(crate) static LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "InputLayer",
         lower: Some(|c| one(c.x()?)),

@@ -10,7 +10,7 @@ const LOCALLY_CONNECTED: LayerDef =
     LayerDef { variables: kernel_and_bias, tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEPING };
 
 /// The family's definitions.
-pub(crate) const LAYERS: &[LayerDef] = &[
+pub(crate) static LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "LocallyConnected1D",
         output_shapes: |config, inputs| convolved(config, inputs, 1),

@@ -12,7 +12,7 @@ const ELEMENTWISE: LayerDef =
     LayerDef { output_shapes: elementwise_shapes, masks: Masks::Own, ..LayerDef::SHAPE_KEEPING };
 
 /// The family's definitions.
-pub(crate) const LAYERS: &[LayerDef] = &[
+pub(crate) static LAYERS: &[LayerDef] = &[
     LayerDef { class_name: "Add", lower: Some(|c| lower_merge(c, "AddV2")), ..ELEMENTWISE },
     LayerDef {
         class_name: "Subtract",

@@ -24,7 +24,7 @@ pub(crate) mod weights;
 pub(crate) mod wrappers;
 
 /// The families, in the order of Keras' documentation.
-const FAMILIES: &[&[LayerDef]] = &[
+static FAMILIES: &[&[LayerDef]] = &[
     core::LAYERS,
     convolutional::LAYERS,
     pooling::LAYERS,

@@ -10,7 +10,7 @@ use crate::lower::{Builder, Call, Lowered, Masks, Size, Tensor, Value, one};
 
 /// The family's definitions. `SpectralNormalization` is with the wrappers, `Normalization` with
 /// the preprocessing layers.
-pub(crate) const LAYERS: &[LayerDef] = &[
+pub(crate) static LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "BatchNormalization",
         aliases: &["BatchNormalizationV1", "BatchNormalizationV2", "SyncBatchNormalization"],

@@ -32,7 +32,7 @@ const ADAPTIVE: LayerDef =
     LayerDef { output_shapes: adaptive, tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEPING };
 
 /// The family's definitions.
-pub(crate) const LAYERS: &[LayerDef] = &[
+pub(crate) static LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "MaxPooling1D",
         aliases: &["MaxPool1D"],

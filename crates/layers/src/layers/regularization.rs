@@ -8,7 +8,7 @@ use crate::def::{LayerDef, Tfjs};
 const TRAINING_ONLY: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..LayerDef::INFERENCE_IDENTITY };
 
 /// The family's definitions.
-pub(crate) const LAYERS: &[LayerDef] = &[
+pub(crate) static LAYERS: &[LayerDef] = &[
     LayerDef { class_name: "Dropout", ..LayerDef::INFERENCE_IDENTITY },
     LayerDef { class_name: "SpatialDropout1D", ..LayerDef::INFERENCE_IDENTITY },
     LayerDef { class_name: "SpatialDropout2D", ..TRAINING_ONLY },

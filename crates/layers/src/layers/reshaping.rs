@@ -8,7 +8,7 @@ use crate::lower::{Builder, Call, Lowered, Size, Tensor, Value, one as only};
 use tensorferry_ir::Attr;
 
 /// The family's definitions.
-pub(crate) const LAYERS: &[LayerDef] = &[
+pub(crate) static LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "Flatten",
         lower: Some(lower_flatten),

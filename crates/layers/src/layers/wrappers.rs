@@ -11,7 +11,7 @@ use crate::lower::{
 use crate::summary::call_layer;
 
 /// The family's definitions.
-pub(crate) const LAYERS: &[LayerDef] = &[
+pub(crate) static LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "TimeDistributed",
         sublayers: |config| inner_layer(config, None),

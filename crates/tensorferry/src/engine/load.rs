@@ -1,5 +1,6 @@
 //! Whatever a store holds, as a graph that can be run.
 
+use bytes::Bytes;
 use tensorferry_diagnostics::{Problem, Problems};
 use tensorferry_front::{
     Format, GraphRequest, ReadOptions, Source, Summary, TfjsModel, read, read_frozen_graph,
@@ -9,10 +10,10 @@ use tensorferry_ir::{Edge, Graph, Model, Shape, Signature, SignatureTensor, Type
 use tensorferry_layers::{LayersModel, LowerOptions, lower};
 use tensorferry_ops::ALL;
 use tensorferry_passes::{Options, prepare};
-use tensorferry_store::Store;
+use tensorferry_store::{SourceRef, Store, collect};
 use tensorferry_tensor::DType;
 
-use super::EngineOptions;
+use super::{EngineOptions, ModelClass};
 use crate::convert::{input_format, unpacked};
 
 /// The signature that is run unless another is named.
@@ -21,8 +22,11 @@ const DEFAULT_SIGNATURE: &str = "serving_default";
 /// A model as a graph, and what is to be said about it.
 pub(super) struct Loaded {
     pub(super) file: String,
+    pub(super) class: ModelClass,
     pub(super) model: Model,
     pub(super) summary: Summary,
+    /// Files that its tables may be filled from, by path.
+    pub(super) assets: Vec<(String, Bytes)>,
 }
 
 pub(super) fn load(store: &dyn Store, options: &EngineOptions) -> Result<Loaded, Problems> {
@@ -36,6 +40,12 @@ pub(super) fn load(store: &dyn Store, options: &EngineOptions) -> Result<Loaded,
     }
     let (source, mut summary) =
         read(store, &ReadOptions { format: Some(format.clone()), allow_no_layers: true })?;
+    let class = match &source {
+        _ if matches!(format, Format::SavedModel(_)) => ModelClass::Either,
+        Source::Tfjs(model) if is_graph(model) => ModelClass::Graph,
+        _ => ModelClass::Layers,
+    };
+    let mut assets = Vec::new();
     let model = match source {
         // What the layers' own lowering cannot do, the graph that Keras stored may.
         Source::Layers(model) if matches!(format, Format::SavedModel(_)) => {
@@ -47,11 +57,14 @@ pub(super) fn load(store: &dyn Store, options: &EngineOptions) -> Result<Loaded,
             }
         }
         Source::Layers(model) => from_layers(&model)?,
-        Source::Tfjs(model) => from_tfjs(&model, &mut summary)?,
+        Source::Tfjs(model) => {
+            assets = files(&model.assets)?;
+            from_tfjs(&model, &mut summary)?
+        }
         Source::Weights(_) => return Err(no_model().into()),
         Source::SavedModel => return from_saved_model(store, &format, options),
     };
-    Ok(Loaded { file, model, summary })
+    Ok(Loaded { file, class, model, summary, assets })
 }
 
 /// A SavedModel as the graph that it stores.
@@ -70,7 +83,9 @@ fn from_saved_model(
     );
     let warnings = saved.warnings.into_iter().chain(log.warnings).collect();
     let summary = Summary { kind, warnings, ..Summary::default() };
-    Ok(Loaded { file: name.clone(), model, summary })
+    // Its tables' files are in the graph already.
+    let (file, class, assets) = (name.clone(), ModelClass::Either, Vec::new());
+    Ok(Loaded { file, class, model, summary, assets })
 }
 
 /// A frozen graph: what it gives are the nodes that no other one reads. Others can be asked for by
@@ -84,7 +99,8 @@ fn from_frozen_graph(store: &dyn Store, name: &str) -> Result<Loaded, Problems> 
         warnings: log.warnings,
         ..Summary::default()
     };
-    Ok(Loaded { file: name.to_owned(), model, summary })
+    let (file, class, assets) = (name.to_owned(), ModelClass::Graph, Vec::new());
+    Ok(Loaded { file, class, model, summary, assets })
 }
 
 fn no_model() -> Problem {
@@ -92,8 +108,21 @@ fn no_model() -> Problem {
         .hint("give the file that model.save() wrote")
 }
 
+/// The files whole.
+fn files(assets: &[(String, SourceRef)]) -> Result<Vec<(String, Bytes)>, Problem> {
+    let whole = |(name, source): &(String, SourceRef)| {
+        let wrong = |error: std::io::Error| Problem::input(error.to_string()).in_file(name);
+        collect(source.as_ref()).map(|all| (name.clone(), all)).map_err(wrong)
+    };
+    assets.iter().map(whole).collect()
+}
+
+fn is_graph(model: &TfjsModel) -> bool {
+    model.json.format == tensorferry_tfjs_files::Format::GraphModel
+}
+
 fn from_tfjs(model: &TfjsModel, summary: &mut Summary) -> Result<Model, Problems> {
-    if model.json.format == tensorferry_tfjs_files::Format::GraphModel {
+    if is_graph(model) {
         return Ok(read_graph_model(model, &ALL)?);
     }
     if model.topology().is_none() {

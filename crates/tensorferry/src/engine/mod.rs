@@ -44,9 +44,32 @@ impl Default for EngineOptions {
     }
 }
 
+/// Which of TensorFlow.js' two kinds of model it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelClass {
+    /// Keras layers.
+    Layers,
+    /// A graph of TensorFlow's ops.
+    Graph,
+    /// A SavedModel: always a graph, and often one of Keras layers.
+    Either,
+}
+
+impl ModelClass {
+    /// A word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Layers => "layers",
+            Self::Graph => "graph",
+            Self::Either => "either",
+        }
+    }
+}
+
 /// A model that can be run.
 pub struct Engine {
     file: String,
+    class: ModelClass,
     kind: String,
     warnings: Vec<Problem>,
     model: Model,
@@ -76,16 +99,18 @@ impl Engine {
     /// As [`Engine::load`].
     pub(crate) fn of_graph(model: Model, options: &EngineOptions) -> Result<Self, Problems> {
         let summary = tensorferry_front::Summary::default();
-        Self::new(load::Loaded { file: String::new(), model, summary }, options)
+        let (class, assets) = (ModelClass::Graph, Vec::new());
+        Self::new(load::Loaded { file: String::new(), class, model, summary, assets }, options)
     }
 
     fn new(loaded: load::Loaded, options: &EngineOptions) -> Result<Self, Problems> {
-        let load::Loaded { file, model, summary } = loaded;
+        let load::Loaded { file, class, model, summary, assets } = loaded;
         let signature = load::signature(&model, options.signature.as_deref())?;
         let own = signature.inputs.iter().filter(|input| input.resource_id.is_none());
         let limits = Limits { steps: options.steps, ..Limits::default() };
         let mut engine = Self {
             file,
+            class,
             kind: summary.kind,
             warnings: summary.warnings,
             inputs: own.map(TensorSpec::of).collect(),
@@ -96,6 +121,7 @@ impl Engine {
             plans: Vec::new(),
             state: State::new(RunOptions { threads: options.threads }),
         };
+        assets.into_iter().for_each(|(path, content)| engine.set_asset(&path, content));
         engine.plan(engine.signature.clone())?;
         Ok(engine)
     }
@@ -103,6 +129,11 @@ impl Engine {
     /// What the model is, such as `TensorFlow.js graph model`.
     pub fn kind(&self) -> &str {
         &self.kind
+    }
+
+    /// Which of TensorFlow.js' two kinds of model it is.
+    pub fn class(&self) -> ModelClass {
+        self.class
     }
 
     /// What reading it had to say.
@@ -133,7 +164,7 @@ impl Engine {
 
     /// Gives the content of a file that the model fills a table from by its path: the files in the
     /// folder `assets` of a SavedModel. The name without its folders will do.
-    pub fn set_asset(&mut self, path: &str, content: Vec<u8>) {
+    pub fn set_asset(&mut self, path: &str, content: impl Into<bytes::Bytes>) {
         self.state.resources().set_asset(path, content);
     }
 

@@ -38,7 +38,7 @@ const HASHED: LayerDef = LayerDef {
 };
 
 /// The family's definitions; layers that only change an image's values are in [`IMAGE_LAYERS`].
-pub(crate) const LAYERS: &[LayerDef] = &[
+pub(crate) static LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "Rescaling",
         lower: Some(encode::lower_rescaling),
@@ -149,7 +149,7 @@ pub(crate) const LAYERS: &[LayerDef] = &[
 
 /// Layers that change the values of an image, all but two of them only while training. TensorFlow.js has
 /// none of them.
-pub(crate) const IMAGE_LAYERS: &[LayerDef] = &[
+pub(crate) static IMAGE_LAYERS: &[LayerDef] = &[
     LayerDef { class_name: "AugMix", ..AUGMENTATION },
     LayerDef { class_name: "AutoContrast", lower: Some(images::lower_auto_contrast), ..UNKNOWN },
     LayerDef {

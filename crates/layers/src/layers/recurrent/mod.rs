@@ -36,7 +36,7 @@ const CONV: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..SEQUENCE };
 const CUDNN: LayerDef = LayerDef { tfjs: Tfjs::Unknown, variables: cell_variables, ..SEQUENCE };
 
 /// The family's definitions.
-pub(crate) const LAYERS: &[LayerDef] = &[
+pub(crate) static LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "LSTM",
         aliases: &["UnifiedLSTM"],
