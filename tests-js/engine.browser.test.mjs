@@ -24,7 +24,10 @@ for (const entry of graphs) {
 }
 
 test('a Keras file is converted in the page, and runs', async () => {
-  const {output, y} = await page.evaluate(url => window.convertAndRun(url), '/examples/tutorial.keras');
+  const {output, y, refused, numModels, left} = await page.evaluate(url => window.convertAndRun(url), '/examples/tutorial.keras');
   assert.equal(output, 'TensorFlow.js layers model');
   assert(Math.abs(y[0] - 19) < 0.2, `${y}`);
+  assert.equal(y[1], y[0]);
+  assert.match(refused, /loadLayersModel loads it/);
+  assert.deepEqual([numModels, left], [2, 0]);
 });

@@ -146,7 +146,7 @@ test('what a user chose and the parts of a model load', async () => {
     assert.equal(model.predict([[3]]).data[0], wanted);
     model.dispose();
   }
-  await assert.rejects(loadLayersModel({modelJson: text, weights: []}), /dense/);
+  await assert.rejects(loadLayersModel({modelJson: text, weights: []}), /no shard is listed/);
 });
 
 /** A graph that gives each of its inputs back. */
@@ -213,13 +213,13 @@ test('tables are filled from files beside the model, from a URL and from memory'
   const attr = {key_dtype: {type: 'DT_STRING'}, value_dtype: {type: 'DT_INT64'}};
   const modelInitializer = {node: [
     {name: 'table', op: 'HashTableV2', attr: {...attr, shared_name: {s: btoa('t')}}},
-    {name: 'file', op: 'Const', attr: {dtype: {type: 'DT_STRING'}, value: {tensor: {dtype: 'DT_STRING', tensorShape: {}, stringVal: [btoa('words.txt')]}}}},
+    {name: 'file', op: 'Const', attr: {dtype: {type: 'DT_STRING'}}},
     {name: 'fill', op: 'InitializeTableFromTextFileV2', input: ['table', 'file'], attr: {key_index: {i: '-2'}, value_index: {i: '-1'}, vocab_size: {i: '-1'}, delimiter: {s: btoa('\t')}}},
   ]};
   const node = [
     {name: 'x', op: 'Placeholder', attr: {dtype: {type: 'DT_STRING'}, shape: {shape: {dim: [{size: '-1'}]}}}},
     {name: 'table', op: 'Placeholder', attr: {dtype: {type: 'DT_RESOURCE'}, shape: {shape: {}}}},
-    {name: 'none', op: 'Const', attr: {dtype: {type: 'DT_INT64'}, value: {tensor: {dtype: 'DT_INT64', tensorShape: {}, int64Val: ['-1']}}}},
+    {name: 'none', op: 'Const', attr: {dtype: {type: 'DT_INT64'}}},
     {name: 'y', op: 'LookupTableFindV2', input: ['table', 'x', 'none'], attr: {Tin: {type: 'DT_STRING'}, Tout: {type: 'DT_INT64'}}},
   ];
   const json = {
@@ -229,14 +229,18 @@ test('tables are filled from files beside the model, from a URL and from memory'
       inputs: {x: {name: 'x:0', dtype: 'DT_STRING', tensorShape: {dim: [{size: '-1'}]}}, table: {name: 'table:0', dtype: 'DT_RESOURCE', tensorShape: {}, resourceId: 1}},
       outputs: {y: {name: 'y:0', dtype: 'DT_INT64', tensorShape: {dim: [{size: '-1'}]}}},
     },
-    weightsManifest: [],
+    weightsManifest: [{
+      paths: ['w.bin'],
+      weights: [{name: 'none', shape: [], dtype: 'int32'}, {name: 'file', shape: [], dtype: 'string'}],
+    }],
   };
+  const weights = Buffer.concat([Buffer.from(Int32Array.of(-1, 9).buffer), Buffer.from('words.txt')]);
   const words = 'cat\ndog\n';
   const zip = stored('words.txt', Buffer.from(words));
   const asked = [];
   const server = http.createServer((request, response) => {
     asked.push(request.url);
-    const body = {'/m/model.json': JSON.stringify(json), '/m/assets.zip': zip}[request.url];
+    const body = {'/m/model.json': JSON.stringify(json), '/m/assets.zip': zip, '/m/w.bin': weights}[request.url];
     if (!body) response.writeHead(404);
     response.end(body ?? '');
   });
@@ -246,15 +250,15 @@ test('tables are filled from files beside the model, from a URL and from memory'
   let fraction = 0;
   for (const [source, options] of [
     [`${origin}/m/model.json`, {onProgress: part => { fraction = part; }}],
-    [{modelJson: json, weights: [], assets: {'words.txt': words}}], [{modelJson: json, assets: zip}],
-    [{'model.json': json}, {assets: {'words.txt': words}}], [{'model.json': json, 'assets.zip': zip}],
+    [{modelJson: json, weights, assets: {'words.txt': words}}], [{modelJson: json, weights: {'w.bin': weights}, assets: zip}],
+    [{'model.json': json, 'w.bin': weights}, {assets: {'words.txt': words}}], [{'model.json': json, 'w.bin': weights, 'assets.zip': zip}],
   ]) {
     const model = await loadGraphModel(source, options);
     assert.deepEqual([...model.predict(['dog', 'cow', 'cat']).data], [1n, -1n, 0n]);
     model.dispose();
   }
-  assert.deepEqual([asked, fraction], [['/m/model.json', '/m/assets.zip'], 1]);
-  const without = await loadGraphModel({modelJson: json});
+  assert.deepEqual([asked.sort(), fraction], [['/m/assets.zip', '/m/model.json', '/m/w.bin'], 1]);
+  const without = await loadGraphModel({modelJson: json, weights});
   assert.throws(() => without.predict(['dog']), /words\.txt/);
 });
 

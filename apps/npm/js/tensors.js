@@ -81,9 +81,13 @@ function encode(data, shape, dtype, spec) {
     }
   }
   const exact = value => {
+    if (isBig && typeof value === 'number' && !Number.isInteger(value)) {
+      throw new TypeError(`input ${spec.name}: ${value} is no ${type}`);
+    }
     const number = isBig ? BigInt(value) : Number(value);
     const isFloat = Typed === Float32Array || Typed === Float64Array;
-    if (!isFloat && Typed.of(number)[0] !== number) {
+    const isHeld = type === 'bool' ? number === 0 || number === 1 : Typed.of(number)[0] === number;
+    if (!isFloat && !isHeld) {
       throw new TypeError(`input ${spec.name}: ${value} is no ${type}`);
     }
     return number;
