@@ -63,6 +63,10 @@ function encode(data, shape, dtype, spec) {
     throw new TypeError(`input ${spec.name}: ${given} elements, and the shape [${shape}] has ${wanted}`);
   }
   if (dtype === 'string' || (dtype === undefined && spec.dtype === 'string')) {
+    for (const text of data) {
+      const isText = typeof text === 'string' || text instanceof Uint8Array;
+      if (!isText) throw new TypeError(`input ${spec.name}: ${String(text)} is no text`);
+    }
     return {dtype: 'string', shape, bytes: encodeTexts(data)};
   }
   if (isTyped(data)) {
