@@ -22,6 +22,9 @@ pub(crate) struct ModelArgs {
     /// The most nodes that one run executes: what stops a loop that never ends
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub(crate) max_steps: Option<u64>,
+    /// The most bytes that the outputs of one node may take
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    pub(crate) max_bytes: Option<u64>,
 }
 
 /// Inputs that are made of a seed.

@@ -93,4 +93,8 @@ fn a_frozen_graph_is_cut_explained_and_run() {
     let found =
         run(dir.path(), &["bench", "--json", "--runs=1", "--warmup=0", "--shape=x=1,4", graph]);
     assert!(found.status.success(), "{}", text(&found.stderr));
+    let args = ["bench", "--runs=1", "--warmup=0", "--max-bytes=1000", "--shape=x=1,1000", graph];
+    let found = run(dir.path(), &args);
+    assert_eq!(found.status.code(), Some(2));
+    assert!(text(&found.stderr).contains("over 1000"), "{}", text(&found.stderr));
 }

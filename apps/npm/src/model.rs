@@ -39,6 +39,7 @@ impl Model {
             input_format: options.input_format.map(|name| format(&name)).transpose()?,
             signature: options.signature_name,
             steps: options.max_steps.unwrap_or(default.steps),
+            bytes: default.bytes,
             threads: 1,
         };
         let engine = Engine::load(&files.into_store(), &options).map_err(thrown)?;

@@ -65,6 +65,7 @@ pub(crate) fn options(args: &ModelArgs) -> EngineOptions {
         input_format: args.input_format.map(Into::into),
         signature: args.signature_name.clone(),
         steps: args.max_steps.unwrap_or(default.steps),
+        bytes: args.max_bytes.unwrap_or(default.bytes),
         threads: args.threads.max(1),
     }
 }

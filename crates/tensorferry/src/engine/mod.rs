@@ -34,13 +34,16 @@ pub struct EngineOptions {
     pub signature: Option<String>,
     /// The most nodes that one run executes, those in loops as often as they run.
     pub steps: u64,
+    /// The most bytes that the outputs of one node take; compared before there is memory for them.
+    pub bytes: u64,
     /// Number of threads; in WebAssembly there is one. Results do not depend on it.
     pub threads: usize,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { input_format: None, signature: None, steps: Limits::default().steps, threads: 1 }
+        let Limits { steps, bytes } = Limits::default();
+        Self { input_format: None, signature: None, steps, bytes, threads: 1 }
     }
 }
 
@@ -107,7 +110,7 @@ impl Engine {
         let load::Loaded { file, class, model, summary, assets } = loaded;
         let signature = load::signature(&model, options.signature.as_deref())?;
         let own = signature.inputs.iter().filter(|input| input.resource_id.is_none());
-        let limits = Limits { steps: options.steps, ..Limits::default() };
+        let limits = Limits { steps: options.steps, bytes: options.bytes };
         let mut engine = Self {
             file,
             class,
