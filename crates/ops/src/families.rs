@@ -28,6 +28,8 @@ pub(crate) mod debug;
 pub(crate) mod diagonal;
 #[path = "ops/einsum.rs"]
 pub(crate) mod einsum;
+#[path = "ops/examples.rs"]
+pub(crate) mod examples;
 #[path = "ops/fractional.rs"]
 pub(crate) mod fractional;
 #[path = "ops/gradient_math.rs"]
@@ -119,6 +121,7 @@ pub(crate) static FAMILIES: &[Family] = &[
     Family { name: "debug", ops: debug::OPS },
     Family { name: "diagonal", ops: diagonal::OPS },
     Family { name: "einsum", ops: einsum::OPS },
+    Family { name: "examples", ops: examples::OPS },
     Family { name: "fractional", ops: fractional::OPS },
     Family { name: "gradient_math", ops: gradient_math::OPS },
     Family { name: "gradient_windows", ops: gradient_windows::OPS },
@@ -173,6 +176,7 @@ pub static EXAMPLES: &[&[Examples]] = &[
     debug::EXAMPLES,
     diagonal::EXAMPLES,
     einsum::EXAMPLES,
+    examples::EXAMPLES,
     fractional::EXAMPLES,
     gradient_math::EXAMPLES,
     gradient_windows::EXAMPLES,
