@@ -32,6 +32,8 @@ pub(super) struct Pair {
     pub(super) title: String,
     pub(super) a: Program,
     pub(super) b: Option<Program>,
+    /// One round is enough of what takes most of a minute.
+    pub(super) is_slow: bool,
 }
 
 /// One run.
@@ -53,12 +55,12 @@ pub(super) struct Measured {
 
 impl Pair {
     pub(super) fn new(title: &str, a: Program, b: Program) -> Self {
-        Self { title: title.to_owned(), a, b: Some(b) }
+        Self { title: title.to_owned(), a, b: Some(b), is_slow: false }
     }
 
     /// A program that is compared with nothing.
     pub(super) fn alone(a: Program) -> Self {
-        Self { title: a.name.clone(), a, b: None }
+        Self { title: a.name.clone(), a, b: None, is_slow: false }
     }
 
     /// Runs the programs in turn, each timed run straight after one of the same program that is
@@ -78,6 +80,11 @@ impl Pair {
         }
         Ok(Measured { title: self.title, names: (self.a.name, b_name), a, b })
     }
+}
+
+/// The median of the wall times.
+pub(super) fn middle_ms(runs: &[Figures]) -> f64 {
+    super::report::three(runs.iter().map(|run| run.wall.as_secs_f64() * 1e3).collect())[1]
 }
 
 /// One run from a clean start: no output there, nothing left for the disk to do.

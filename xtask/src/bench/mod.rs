@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: whole processes against others, in turn, and their figures in the docs.
 
 mod engine;
+mod graph;
 mod measure;
 mod memory;
 mod report;
@@ -63,24 +64,42 @@ pub(crate) fn all(args: &[String]) -> Result<()> {
     }
     results.push(ram.pair("1.5 GB, into memory", &large).run(rounds.1)?);
     fs::remove_dir_all(&ram.folder)?;
+    let graphs = graph::Graphs::make(&disk)?;
+    for pair in graphs.pairs(&disk, option(args, "--reference").map(Path::new)) {
+        let n = if pair.is_slow { 1 } else { rounds.1 };
+        results.push(pair.run(n)?);
+    }
+    // Its output is what one inference is measured with.
+    let verification = graphs.verification(&disk)?;
     let starts = Pair::alone(disk.version()).run(STARTS)?;
-    let memory = [("MobileNetV2", &small), ("1.5 GB", &large)];
+    let memory = [
+        ("MobileNetV2", disk.convert(&small, "memory")),
+        ("1.5 GB", disk.convert(&large, "memory")),
+        ("BERT base, SavedModel to graph model", graphs.bert(&disk, "memory")),
+    ];
     let memory = memory
         .into_iter()
-        .map(|(name, input)| Ok((name, memory::peak(&disk.convert(input, "memory"), MEMORY_RUNS)?)))
+        .map(|(name, program)| Ok((name, memory::peak(&program, MEMORY_RUNS)?)))
         .collect::<Result<Vec<_>>>()?;
     for (_, path) in disk.outputs() {
         measure::remove(&path)?;
     }
-    report::write(&root().join("docs/benchmarks.md"), &results, &starts, &memory, &before)
+    let alone = report::Alone { starts, verification };
+    report::write(&root().join("docs/benchmarks.md"), &results, &alone, &memory, &before)
 }
 
 /// The file of a model, made when it is not there: the same bytes each time.
 fn input(folder: &Path, name: &str) -> Result<PathBuf> {
-    let path = folder.join(name).join("model.h5");
-    if !path.is_file() {
+    made(folder, name, "model.h5")
+}
+
+/// The file or folder `file` that the example makes of the model `name`.
+fn made(folder: &Path, name: &str, file: &str) -> Result<PathBuf> {
+    let path = folder.join(name).join(file);
+    if !path.exists() {
         fs::create_dir_all(folder.join(name))?;
         let part = folder.join(format!("{name}.part"));
+        measure::remove(&part)?;
         let example = ["run", "--release", "-p", "tensorferry", "--example", "bench_models", "--"];
         run(cargo(&example).arg(name).arg(&part))?;
         fs::rename(&part, &path)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use super::graph::Verification;
 use super::measure::{Figures, Measured};
 use super::memory::{PERIOD, Peak};
 use crate::run::{Result, command, output};
@@ -16,11 +17,17 @@ type Kind = fn(&Figures) -> Duration;
 const BEGIN: &str = "<!-- measured: begin -->";
 const END: &str = "<!-- measured: end -->";
 
+/// What is compared with nothing else.
+pub(super) struct Alone {
+    pub(super) starts: Measured,
+    pub(super) verification: Vec<Verification>,
+}
+
 /// Prints the section and puts it into the file.
 pub(super) fn write(
     path: &Path,
     pairs: &[Measured],
-    starts: &Measured,
+    alone: &Alone,
     memory: &[(&str, Peak)],
     load_before: &str,
 ) -> Result<()> {
@@ -30,11 +37,12 @@ pub(super) fn write(
     writeln!(
         text,
         "\nStart-up, whole process, {} runs of `{}`: wall {}, CPU {}.",
-        starts.a.len(),
-        starts.title,
-        spread(&starts.a, |f| f.wall),
-        spread(&starts.a, |f| f.cpu)
+        alone.starts.a.len(),
+        alone.starts.title,
+        spread(&alone.starts.a, |f| f.wall),
+        spread(&alone.starts.a, |f| f.cpu)
     )?;
+    verification(&mut text, &alone.verification)?;
     writeln!(
         text,
         "\n| peak memory | anonymous (`RssAnon`) | with mapped files (`VmHWM`) | looks |"
@@ -54,6 +62,26 @@ pub(super) fn write(
     let (head, rest) = old.split_once(BEGIN).ok_or("docs/benchmarks.md lost its begin marker")?;
     let (_, tail) = rest.split_once(END).ok_or("docs/benchmarks.md lost its end marker")?;
     fs::write(path, format!("{head}{BEGIN}\n\n{text}\n{END}{tail}"))?;
+    Ok(())
+}
+
+fn verification(text: &mut String, all: &[Verification]) -> Result<()> {
+    writeln!(
+        text,
+        "\n| graph model, wall | `--no-verify` | verified | one inference | verification |\n\
+         | --- | --- | --- | --- | --- |"
+    )?;
+    for one in all {
+        let Verification { title, with_ms, without_ms, inference_ms } = one;
+        let cost = with_ms - without_ms;
+        let inference = inference_ms.map_or("not measured".to_owned(), |ms| format!("{ms:.1} ms"));
+        let ratio =
+            inference_ms.map_or(String::new(), |ms| format!(", {:.1} inferences", cost / ms));
+        writeln!(
+            text,
+            "| {title} | {without_ms:.0} ms | {with_ms:.0} ms | {inference} | {cost:.0} ms{ratio} |"
+        )?;
+    }
     Ok(())
 }
 
