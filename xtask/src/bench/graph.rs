@@ -1,5 +1,4 @@
-//! SavedModels to graph models: against a copy of their weights, against the reference converter, and
-//! what checking the result costs.
+//! SavedModels to graph models: against a copy of their weights, and what checking the result costs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,27 +34,19 @@ impl Graphs {
         Ok(Self { bert, mobilenet })
     }
 
-    /// What is compared; the reference converter only where its path is given.
-    pub(super) fn pairs(&self, bench: &Bench, reference: Option<&Path>) -> Vec<Pair> {
+    /// What is compared.
+    pub(super) fn pairs(&self, bench: &Bench) -> Vec<Pair> {
         let weights = self.bert.join("variables/variables.data-00000-of-00001");
         let mut copy = Program::new("cp WEIGHTS", Path::new("cp"), &bench.output("copy"));
         copy.args = vec![weights.into(), bench.output("copy").into()];
-        let mut pairs = vec![
+        vec![
             Pair::new("BERT base SavedModel, 438 MB", self.bert(bench, "a"), copy),
             Pair::new(
                 "MobileNetV2 SavedModel, 14 MB",
                 to_graph(bench, &self.mobilenet, "a", false),
                 bench.copy(&self.mobilenet),
             ),
-        ];
-        if let Some(reference) = reference {
-            let title = "the same, with the reference converter";
-            let ours = to_graph(bench, &self.mobilenet, "a", true);
-            let mut pair = Pair::new(title, ours, by_reference(bench, reference, &self.mobilenet));
-            pair.is_slow = true;
-            pairs.push(pair);
-        }
-        pairs
+        ]
     }
 
     /// The conversion of the large model that the limits are about.
@@ -65,14 +56,9 @@ impl Graphs {
 
     /// Times with and without verification, beside one inference.
     pub(super) fn verification(&self, bench: &Bench) -> Result<Vec<Verification>> {
-        let models: [(&str, &Path, &[&str]); 2] = [
-            ("MobileNetV2", &self.mobilenet, &["input_1=1,224,224,3"]),
-            (
-                "BERT base",
-                &self.bert,
-                &["input_ids=1,128", "input_mask=1,128", "segment_ids=1,128"],
-            ),
-        ];
+        // Of the large model it takes minutes.
+        let models: [(&str, &Path, &[&str]); 1] =
+            [("MobileNetV2", &self.mobilenet, &["input_1=1,224,224,3"])];
         let mut all = Vec::new();
         for (title, model, shapes) in models {
             let with = to_graph(bench, model, "a", true);
@@ -96,16 +82,6 @@ fn to_graph(bench: &Bench, input: &Path, output: &str, verify: bool) -> Program 
         program.name.push_str(" --no-verify");
         program.args.push("--no-verify".into());
     }
-    program
-}
-
-/// Without oneDNN, whose ops the reference converter refuses.
-fn by_reference(bench: &Bench, reference: &Path, input: &Path) -> Program {
-    let script =
-        r#"TF_ENABLE_ONEDNN_OPTS=0 exec "$0" --input_format=tf_saved_model "$1" "$2" 2>&1"#;
-    let output = bench.output("b");
-    let mut program = Program::new("tensorflowjs_converter", Path::new("sh"), &output);
-    program.args = vec!["-c".into(), script.into(), reference.into(), input.into(), output.into()];
     program
 }
 

@@ -32,8 +32,6 @@ pub(super) struct Pair {
     pub(super) title: String,
     pub(super) a: Program,
     pub(super) b: Option<Program>,
-    /// One round is enough of what takes most of a minute.
-    pub(super) is_slow: bool,
 }
 
 /// One run.
@@ -55,12 +53,12 @@ pub(super) struct Measured {
 
 impl Pair {
     pub(super) fn new(title: &str, a: Program, b: Program) -> Self {
-        Self { title: title.to_owned(), a, b: Some(b), is_slow: false }
+        Self { title: title.to_owned(), a, b: Some(b) }
     }
 
     /// A program that is compared with nothing.
     pub(super) fn alone(a: Program) -> Self {
-        Self { title: a.name.clone(), a, b: None, is_slow: false }
+        Self { title: a.name.clone(), a, b: None }
     }
 
     /// Runs the programs in turn, each timed run straight after one of the same program that is

@@ -65,9 +65,8 @@ pub(crate) fn all(args: &[String]) -> Result<()> {
     results.push(ram.pair("1.5 GB, into memory", &large).run(rounds.1)?);
     fs::remove_dir_all(&ram.folder)?;
     let graphs = graph::Graphs::make(&disk)?;
-    for pair in graphs.pairs(&disk, option(args, "--reference").map(Path::new)) {
-        let n = if pair.is_slow { 1 } else { rounds.1 };
-        results.push(pair.run(n)?);
+    for pair in graphs.pairs(&disk) {
+        results.push(pair.run(rounds.1)?);
     }
     // Its output is what one inference is measured with.
     let verification = graphs.verification(&disk)?;
