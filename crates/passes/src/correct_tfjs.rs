@@ -3,11 +3,11 @@
 //! Each rewrite says in which other ops the same is right in both. Requires: what the rewrite needs
 //! to know of shapes and constants. Leaves: the node's name on the last op.
 
-use tensorferry_ir::{Attr, Attrs, Edge, NodeId, Type};
+use tensorferry_ir::{Attr, Edge, NodeId, Type};
 use tensorferry_tensor::{DType, DenseTensor};
 
+use crate::chain::{Chain, cast};
 use crate::editor::Editor;
-use crate::lower_ops::Chain;
 
 const NAME: &str = "correct_tfjs";
 
@@ -32,10 +32,6 @@ pub(crate) fn correct_tfjs(editor: &mut Editor<'_>) {
             editor.log.applied(NAME);
         }
     }
-}
-
-fn cast(from: Type, to: Type) -> Attrs {
-    [("SrcT".to_owned(), Attr::Type(from)), ("DstT".to_owned(), Attr::Type(to))].into()
 }
 
 /// TensorFlow.js gives found values as a list: `find(k) == reshape(find(k), shape(k))`.

@@ -125,6 +125,11 @@ impl<'a> Editor<'a> {
         true
     }
 
+    /// True when a node must stay what it is, because it is an output or others wait for it.
+    pub(crate) fn is_result(&self, id: NodeId) -> bool {
+        self.pinned.contains(&id)
+    }
+
     /// How many inputs read a value.
     pub(crate) fn n_uses(&self, edge: Edge) -> usize {
         self.uses.get(&edge).map_or(0, Vec::len)

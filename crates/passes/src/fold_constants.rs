@@ -9,6 +9,7 @@ use tensorferry_ops::{Fact, NoContext, Registry, Value};
 use tensorferry_tensor::DenseTensor;
 
 use crate::editor::Editor;
+use crate::facts::of_constant;
 use crate::freeze_variables::constant;
 
 const NAME: &str = "fold_constants";
@@ -36,9 +37,16 @@ fn fold(editor: &mut Editor<'_>, id: NodeId, ops: &Registry) -> Option<()> {
     let values = known(editor, id, instance.n_outputs()).or_else(|| {
         let inputs: Vec<&Constant> =
             node.inputs.iter().map(|edge| editor.constant(*edge)).collect::<Option<_>>()?;
+        // What was folded just now says more of the shapes than what was known before.
+        let facts: Vec<Fact> = node
+            .inputs
+            .iter()
+            .map(|edge| editor.fact(*edge).cloned().or_else(|| of_constant(editor.node(edge.node))))
+            .collect::<Option<_>>()?;
+        let inferred = instance.infer(&facts, &mut NoContext::default()).ok()?;
         let input_bytes: u64 = inputs.iter().map(|value| byte_len(value)).sum();
         let limit = usize::try_from(input_bytes).ok()?.max(SMALL);
-        if !is_small(editor, id, instance.n_outputs(), limit) {
+        if !is_small(&inferred, limit) {
             return None;
         }
         let inputs: Vec<Value> =
@@ -82,10 +90,8 @@ fn known(editor: &Editor<'_>, id: NodeId, n_outputs: usize) -> Option<Vec<DenseT
 }
 
 /// Before anything is computed: a few numbers may ask for gigabytes.
-fn is_small(editor: &Editor<'_>, id: NodeId, n_outputs: usize, limit: usize) -> bool {
-    let edges = (0_u32..).take(n_outputs).map(|output| Edge { node: id, output });
-    let lens = edges.map(|edge| {
-        let fact = editor.fact(edge)?;
+fn is_small(inferred: &[Fact], limit: usize) -> bool {
+    let lens = inferred.iter().map(|fact| {
         let size = fact.ty.dtype()?.byte_size().unwrap_or(16);
         fact.shape.n_elements()?.checked_mul(size)
     });

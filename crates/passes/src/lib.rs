@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod chain;
 mod check_ops;
 mod correct_tfjs;
 mod cut_graph;
@@ -23,8 +24,14 @@ mod fuse_bias;
 mod inline_calls;
 mod log;
 mod lower_control_flow;
+mod lower_math;
+mod lower_moves;
 mod lower_ops;
+mod lower_resize;
+mod lower_segments;
+mod lower_strings;
 mod merge_duplicates;
+mod name_tables;
 mod pipeline;
 mod prune;
 mod read_assets;

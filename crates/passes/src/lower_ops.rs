@@ -4,14 +4,17 @@
 //! Leaves: the node's name on the last op. What cannot be said stays, for `check_ops` to name.
 
 use tensorferry_ir::{Attr, Attrs, Edge, NodeId, Type};
+use tensorferry_ops::Registry;
 use tensorferry_tensor::{DType, DenseTensor};
 
+use crate::chain::Chain;
 use crate::editor::Editor;
+use crate::{lower_math, lower_moves, lower_resize, lower_segments, lower_strings};
 
 const NAME: &str = "lower_ops";
 
 /// Lowers every op of a graph that has an equation here.
-pub(crate) fn lower_ops(editor: &mut Editor<'_>) {
+pub(crate) fn lower_ops(editor: &mut Editor<'_>, ops: &Registry) {
     for id in editor.order() {
         if editor.is_dead(id) {
             continue;
@@ -32,69 +35,17 @@ pub(crate) fn lower_ops(editor: &mut Editor<'_>) {
             "Roll" => roll(editor, id),
             "Bucketize" => bucketize(editor, id),
             "InvertPermutation" => invert_permutation(editor, id),
-            "SegmentSum" | "UnsortedSegmentSum" => segment_sum(editor, id),
             "TensorScatterAdd" => tensor_scatter_add(editor, id),
             "Conv2D" => groups(editor, id),
-            _ => None,
+            _ => lower_math::lower(editor, id)
+                .or_else(|| lower_segments::lower(editor, id))
+                .or_else(|| lower_strings::lower(editor, id))
+                .or_else(|| lower_resize::lower(editor, id, ops))
+                .or_else(|| lower_moves::lower(editor, id, ops)),
         };
         if done.is_some() {
             editor.log.applied(NAME);
         }
-    }
-}
-
-/// Nodes that are put before the last one, named after it.
-pub(crate) struct Chain<'e, 'g> {
-    editor: &'e mut Editor<'g>,
-    id: NodeId,
-    name: String,
-}
-
-impl<'e, 'g> Chain<'e, 'g> {
-    /// Nodes for the node `id`.
-    pub(crate) fn new(editor: &'e mut Editor<'g>, id: NodeId) -> Self {
-        let name = editor.node(id).name.clone();
-        Self { editor, id, name }
-    }
-
-    /// The attribute `T`.
-    pub(crate) fn typed(ty: Type) -> Attrs {
-        [("T".to_owned(), Attr::Type(ty))].into()
-    }
-
-    /// Another node.
-    pub(crate) fn push(&mut self, op: &str, inputs: &[Edge], attrs: Attrs) -> Edge {
-        let name = format!("{}/{}", self.name, op.to_ascii_lowercase());
-        self.editor.push(&name, op, inputs, attrs).into()
-    }
-
-    /// A constant.
-    pub(crate) fn constant(&mut self, what: &str, value: DenseTensor) -> Edge {
-        let name = format!("{}/{what}", self.name);
-        self.editor.push_constant(&name, value)
-    }
-
-    /// A number of a type, without dims.
-    pub(crate) fn number(&mut self, what: &str, ty: Type, value: f64) -> Option<Edge> {
-        let bytes = match ty.dtype()? {
-            DType::Float32 => DenseTensor::scalar(value as f32),
-            DType::Float64 => DenseTensor::scalar(value),
-            DType::Int32 => DenseTensor::scalar(value as i32),
-            DType::Int64 => DenseTensor::scalar(value as i64),
-            _ => return None,
-        };
-        Some(self.constant(what, bytes))
-    }
-
-    /// A list of whole numbers.
-    pub(crate) fn ints(&mut self, what: &str, values: Vec<i32>) -> Edge {
-        self.constant(what, DenseTensor::vector(values))
-    }
-
-    /// What the node itself becomes.
-    pub(crate) fn finish(self, op: &str, inputs: &[Edge], attrs: Attrs) -> Option<()> {
-        self.editor.set(self.id, op, inputs, attrs);
-        Some(())
     }
 }
 
@@ -172,11 +123,27 @@ fn truncate_mod(editor: &mut Editor<'_>, id: NodeId) -> Option<()> {
     let [x, y] = editor.node(id).inputs[..] else { return None };
     let ty = editor.ty(x)?;
     let mut chain = Chain::new(editor, id);
+    if !ty.dtype()?.is_float() {
+        return truncate_mod_of_ints(chain, x, y, ty);
+    }
     let sign = chain.push("Sign", &[x], Chain::typed(ty));
     let abs_x = chain.push("Abs", &[x], Chain::typed(ty));
     let abs_y = chain.push("Abs", &[y], Chain::typed(ty));
     let rest = chain.push("FloorMod", &[abs_x, abs_y], Chain::typed(ty));
     chain.finish("Mul", &[sign, rest], Chain::typed(ty))
+}
+
+/// `truncate_mod(x, y) == r - where(r != 0 && (x < 0) != (y < 0), y, 0)` where `r == floor_mod(x, y)`:
+/// no step overflows, as the size of the smallest number would.
+fn truncate_mod_of_ints(mut chain: Chain<'_, '_>, x: Edge, y: Edge, ty: Type) -> Option<()> {
+    let zero = chain.number("zero", ty, 0.0)?;
+    let rest = chain.simple("FloorMod", &[x, y], ty);
+    let is_rest = chain.simple("NotEqual", &[rest, zero], ty);
+    let is_below = [x, y].map(|edge| chain.simple("Less", &[edge, zero], ty));
+    let is_apart = chain.simple("NotEqual", &is_below, DType::Bool.into());
+    let is_moved = chain.push("LogicalAnd", &[is_rest, is_apart], Default::default());
+    let moved = chain.simple("Sub", &[rest, y], ty);
+    chain.finish("SelectV2", &[is_moved, moved, rest], Chain::typed(ty))
 }
 
 /// `space_to_depth(x, b)[n, i, j, (di * b + dj) * c + k] == x[n, i * b + di, j * b + dj, k]`: a reshape
@@ -299,42 +266,6 @@ fn invert_permutation(editor: &mut Editor<'_>, id: NodeId) -> Option<()> {
     let mut attrs = Chain::typed(ty);
     attrs.insert("Tindices".to_owned(), Attr::Type(ty));
     chain.finish("ScatterNd", &[rows, numbers, shape], attrs)
-}
-
-/// `segment_sum(x, s)[k] == sum of x[i] where s[i] == k`: a scatter that adds up. Requires the number
-/// of segments and the shape of `x` behind its first axis.
-fn segment_sum(editor: &mut Editor<'_>, id: NodeId) -> Option<()> {
-    let node = editor.node(id);
-    let (x, segments) = (node.inputs[0], node.inputs[1]);
-    let n_segments = match node.inputs.get(2) {
-        Some(n) => editor.fact(*n)?.int()?,
-        None => editor.fact(segments)?.ints()?.last()? + 1,
-    };
-    let ids = editor.dims(segments)?;
-    let dims = editor.dims(x)?;
-    if ids.len() != 1 || dims.is_empty() || n_segments < 1 {
-        return None;
-    }
-    let mut shape = vec![i32::try_from(n_segments).ok()?];
-    for dim in dims.iter().skip(1) {
-        shape.push(i32::try_from(dim.known()?).ok()?);
-    }
-    let (ty, ids_type) = (editor.ty(x)?, editor.ty(segments)?);
-    let mut chain = Chain::new(editor, id);
-    let mut dim = Chain::typed(ids_type);
-    dim.insert("Tdim".to_owned(), Attr::Type(DType::Int32.into()));
-    let last = chain.constant("last", DenseTensor::scalar(-1_i32));
-    let rows = chain.push("ExpandDims", &[segments, last], dim);
-    let shape = match ids_type.dtype()? {
-        DType::Int64 => {
-            let shape = shape.into_iter().map(i64::from).collect();
-            chain.constant("shape", DenseTensor::vector::<i64>(shape))
-        }
-        _ => chain.ints("shape", shape),
-    };
-    let mut attrs = Chain::typed(ty);
-    attrs.insert("Tindices".to_owned(), Attr::Type(ids_type));
-    chain.finish("ScatterNd", &[rows, x, shape], attrs)
 }
 
 /// `tensor_scatter_add(x, i, u) == x + scatter(i, u)`. Requires the shape of `x`.

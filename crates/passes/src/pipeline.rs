@@ -22,6 +22,7 @@ use crate::inline_calls::inline_calls;
 use crate::lower_control_flow::lower_control_flow;
 use crate::lower_ops::lower_ops;
 use crate::merge_duplicates::merge_duplicates;
+use crate::name_tables::{is_table, name_tables};
 use crate::prune::prune;
 use crate::read_assets::read_assets;
 use crate::remove_identity::remove_identity;
@@ -69,6 +70,8 @@ pub fn prepare(
 ) -> Result<(Model, Log), Problems> {
     check(&model, ops)?;
     let mut log = Log::default();
+    // First of all: from here on a table is a node like any other.
+    log.step("name_tables", &mut model, name_tables)?;
     let early = find_early(&mut model, options, ops);
     // What is called may read variables and fill tables: both must be seen.
     log.step("inline_calls", &mut model, |model, _| inline_calls(model, ops))?;
@@ -109,7 +112,7 @@ pub fn optimize(
         log.step(name, &mut model, |model, log| each_graph(model, ops, log, &mut known, pass));
     };
     // Before anything is folded: what it makes has constants too.
-    each("lower_ops", &mut lower_ops);
+    each("lower_ops", &mut |editor| lower_ops(editor, ops));
     // Then what needs no pattern: everything after it sees constants and fewer nodes.
     each("fold_constants", &mut |editor| fold_constants(editor, ops));
     each("simplify", &mut simplify);
@@ -160,7 +163,6 @@ fn check(model: &Model, ops: &Registry) -> Result<(), Problems> {
 /// Leaves in the initializer what fills tables that the main graph has.
 fn clean_initializer(model: &mut Model, ops: &Registry) {
     let graph = &model.initializer;
-    let is_table = |op: &str| op.starts_with("HashTable") || op.starts_with("MutableHashTable");
     // The main graph finds a table by its node's name, or is given the handle.
     let given = model.initializer_outputs.iter().map(|output| graph.node(output.edge.node));
     let own = model.graph.nodes().iter();

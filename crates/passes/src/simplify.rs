@@ -2,6 +2,8 @@
 //!
 //! `x * 1 == x`, `x + 0 == x`, `x - 0 == x`, `x / 1 == x`, `Cast(x, its own type) == x`,
 //! `Reshape(x, its own shape) == x`, `Reshape(Reshape(x, a), b) == Reshape(x, b)`,
+//! `x ^ 1 == x`, `x ^ 2 == Square(x)`, `x ^ .5 == Sqrt(x)`, `x ^ -.5 == Rsqrt(x)`,
+//! `x ^ -1 == Reciprocal(x)`, `MatMul(x, Transpose(y)) == MatMul(x, y, transpose_b)`,
 //! `Transpose(x, identity) == x`, `Transpose(Transpose(x, p), q) == Transpose(x, p[q])`.
 //! Requires: the constant has no dims, or has no more than `x` and all are 1; shapes that are known.
 //! Leaves: readers of the node read `x`.
@@ -27,6 +29,9 @@ pub(crate) fn simplify(editor: &mut Editor<'_>) {
             "Cast" => cast(editor, id),
             "Reshape" => reshape(editor, id),
             "Transpose" => transpose(editor, id),
+            "Pow" => power(editor, id),
+            "MatMul" => product(editor, id, ["transpose_a", "transpose_b"]),
+            "BatchMatMul" | "BatchMatMulV2" => product(editor, id, ["adj_x", "adj_y"]),
             _ => None,
         };
         if done.is_some() {
@@ -116,6 +121,58 @@ fn transpose(editor: &mut Editor<'_>, id: NodeId) -> Option<()> {
     let both = editor.push_constant(&name, DenseTensor::vector(both));
     editor.set(id, "Transpose", &[inner[0], both], attrs);
     Some(())
+}
+
+/// Requires: one exponent for all.
+fn power(editor: &mut Editor<'_>, id: NodeId) -> Option<()> {
+    let [x, exponent] = editor.node(id).inputs[..] else { return None };
+    let rank = editor.dims(x)?.len();
+    let dims = editor.constant(exponent)?.shape();
+    let [value] = editor.fact(exponent)?.value.as_ref()?.to_f64()?[..] else { return None };
+    let ty = editor.ty(x)?;
+    if dims.len() > rank {
+        return None;
+    }
+    let is_float = ty.dtype()?.is_float();
+    let op = match value {
+        1.0 => return pass_on(editor, id, x),
+        2.0 => "Square",
+        0.5 if is_float => "Sqrt",
+        -0.5 if is_float => "Rsqrt",
+        -1.0 if is_float => "Reciprocal",
+        _ => return None,
+    };
+    let attrs = [("T".to_owned(), Attr::Type(ty))].into();
+    editor.set(id, op, &[x], attrs);
+    Some(())
+}
+
+/// Requires: real numbers, and a transpose of the last two axes alone.
+fn product(editor: &mut Editor<'_>, id: NodeId, flags: [&str; 2]) -> Option<()> {
+    let node = editor.node(id);
+    let (op, mut inputs, mut attrs) = (node.op.clone(), node.inputs.clone(), node.attrs.clone());
+    let is_real = editor.ty(*inputs.first()?)?.dtype().is_some_and(|dtype| dtype.is_float());
+    let mut is_changed = false;
+    for (edge, flag) in inputs.iter_mut().zip(flags) {
+        let inner = editor.node(edge.node);
+        let [x, perm] = inner.inputs[..] else { continue };
+        if inner.op != "Transpose" || !is_real {
+            continue;
+        }
+        let Some(perm) = permutation(editor, perm) else { continue };
+        let swapped = |i: usize| match perm.len() - i {
+            1 => i.wrapping_sub(1),
+            2 => i + 1,
+            _ => i,
+        };
+        if perm.len() < 2 || !perm.iter().enumerate().all(|(i, axis)| *axis == swapped(i)) {
+            continue;
+        }
+        let is_set = attrs.get(flag) == Some(&Attr::Bool(true));
+        attrs.insert(flag.to_owned(), Attr::Bool(!is_set));
+        (*edge, is_changed) = (x, true);
+    }
+    is_changed.then(|| editor.set(id, &op, &inputs, attrs))
 }
 
 fn permutation(editor: &Editor<'_>, edge: Edge) -> Option<Vec<usize>> {

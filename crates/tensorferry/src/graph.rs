@@ -77,12 +77,6 @@ pub(crate) fn from_layers(
     tfjs: &TfjsOptions,
 ) -> Result<Made, Problems> {
     let lowered = lower(model, &LowerOptions::default())?;
-    // TensorFlow.js runs of an initializer what its outputs need, and no handle needs its content.
-    if !lowered.initializer_outputs.is_empty() {
-        return Err(Problem::unsupported("lookup tables of Keras layers are not written yet")
-            .hint("export the model as a SavedModel and convert that")
-            .into());
-    }
     let graph = GraphOptions {
         signature: SIGNATURE.to_owned(),
         generated_by: model.keras_version.as_ref().map(|version| format!("keras v{version}")),

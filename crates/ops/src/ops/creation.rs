@@ -106,33 +106,55 @@ impl Op for Range {
         case("1, 0, -0.5", "", "[1, 0.5]"),
     ];
 
-    fn infer(&self, _: &[Fact]) -> Result<Vec<Shape>> {
-        Ok(vec![Shape::of_rank(1)])
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Shape>> {
+        let ints = || Some([inputs[0].int()?, inputs[1].int()?, inputs[2].int()?]);
+        let float = |fact: &Fact| match fact.value.as_ref()?.to_f64()?[..] {
+            [x] if fact.ty.dtype()?.is_float() => Some(x),
+            _ => None,
+        };
+        let floats = || Some([float(&inputs[0])?, float(&inputs[1])?, float(&inputs[2])?]);
+        let n = match (floats(), ints()) {
+            (Some([start, limit, step]), _) => n_of_floats(start, limit, step)?,
+            (None, Some([start, limit, step])) => n_of_ints(start, limit, step)?,
+            (None, None) => return Ok(vec![Shape::of_rank(1)]),
+        };
+        Ok(vec![Shape::of(&[n])])
     }
 
     fn eval(&self, inputs: Args) -> Result<Vec<Value>> {
         let dtype = inputs.tensor(0)?.dtype();
         if dtype.is_float() {
             let (start, limit, step) = (inputs.number(0)?, inputs.number(1)?, inputs.number(2)?);
-            ensure!(
-                step != 0.0 && (limit - start) / step >= 0.0 || start == limit,
-                "a step of {step} from {start} to {limit}"
-            );
-            let n = ((limit - start) / step).ceil();
-            ensure!(n < crate::ELEMENTS_MAX as f64, "{n} numbers are too many");
-            let all: Vec<f64> = (0..n as usize).map(|i| start + i as f64 * step).collect();
+            let n = n_of_floats(start, limit, step)?;
+            let all: Vec<f64> = (0..n).map(|i| start + i as f64 * step).collect();
             return Ok(vec![f64::narrow(dtype, &[all.len()], all).into()]);
         }
         let (start, limit, step) = (inputs.int(0)?, inputs.int(1)?, inputs.int(2)?);
-        let distance = i128::from(limit) - i128::from(start);
-        let step_wide = i128::from(step);
-        ensure!(step != 0 && distance * step_wide >= 0, "a step of {step} from {start} to {limit}");
-        let n = usize::try_from((distance.abs() + step_wide.abs() - 1) / step_wide.abs());
-        let n = checked_len(&[n.unwrap_or(usize::MAX)])?;
+        let n = n_of_ints(start, limit, step)?;
         let all: Vec<i64> =
             (0..n).map(|i| start.wrapping_add(step.wrapping_mul(i.cast_signed() as i64))).collect();
         Ok(vec![i64::narrow(dtype, &[n], all).into()])
     }
+}
+
+/// How many numbers a range has.
+fn n_of_floats(start: f64, limit: f64, step: f64) -> Result<usize> {
+    ensure!(
+        step != 0.0 && (limit - start) / step >= 0.0 || start == limit,
+        "a step of {step} from {start} to {limit}"
+    );
+    let n = ((limit - start) / step).ceil();
+    ensure!(n < crate::ELEMENTS_MAX as f64, "{n} numbers are too many");
+    Ok(n as usize)
+}
+
+/// How many numbers a range has.
+fn n_of_ints(start: i64, limit: i64, step: i64) -> Result<usize> {
+    let distance = i128::from(limit) - i128::from(start);
+    let step_wide = i128::from(step);
+    ensure!(step != 0 && distance * step_wide >= 0, "a step of {step} from {start} to {limit}");
+    let n = usize::try_from((distance.abs() + step_wide.abs() - 1) / step_wide.abs());
+    checked_len(&[n.unwrap_or(usize::MAX)])
 }
 
 attrs! {

@@ -102,7 +102,8 @@ impl Lookup {
         let mask = constant_like(c, x, mask)?;
         let is_masked = c.binary("Equal", x, mask)?;
         // Out of every row where rows come out.
-        let masked = if self.mode == "int" { 0 } else { i64::MAX };
+        // TensorFlow.js has 32 bits for it.
+        let masked = if self.mode == "int" { 0 } else { i64::from(i32::MAX) };
         let masked = c.constant(DenseTensor::scalar(masked));
         c.select(is_masked, masked, found)
     }
