@@ -8,6 +8,7 @@ use tensorferry_tensor::{DType, DenseTensor};
 
 use crate::chain::{Chain, cast};
 use crate::editor::Editor;
+use crate::lower_strings::small_pattern;
 
 const NAME: &str = "correct_tfjs";
 
@@ -20,6 +21,7 @@ pub(crate) fn correct_tfjs(editor: &mut Editor<'_>) {
         let done = match editor.node(id).op.as_str() {
             "LookupTableFind" | "LookupTableFindV2" => lookup(editor, id),
             "EnsureShape" => ensure_shape(editor, id),
+            "StaticRegexReplace" => small_pattern(editor, id),
             "MatrixBandPart" => band_part(editor, id),
             "OneHot" => one_hot(editor, id),
             "Mean" => mean(editor, id),

@@ -118,9 +118,6 @@ fn segments(editor: &mut Editor<'_>, id: NodeId, reduction: &str) -> Option<()> 
     if size > MASK_MAX || size == 0 || (is_mean && !ty.dtype()?.is_float()) {
         return None;
     }
-    let to_dims = |dims: &[usize]| -> Option<Vec<i32>> {
-        dims.iter().map(|dim| i32::try_from(*dim).ok()).collect()
-    };
     let ones = vec![1; inner.len()];
     let x_shape = to_dims(&[&[1, rows][..], &inner].concat())?;
     let group_shape = [&[groups, 1][..], &ones].concat();
@@ -166,6 +163,10 @@ fn segments(editor: &mut Editor<'_>, id: NodeId, reduction: &str) -> Option<()> 
     );
     let nothing = chain.constant("nothing", scalar(ty, empty)?);
     chain.finish("SelectV2", &[is_there, best, nothing], Chain::typed(ty))
+}
+
+fn to_dims(dims: &[usize]) -> Option<Vec<i32>> {
+    dims.iter().map(|dim| i32::try_from(*dim).ok()).collect()
 }
 
 /// `partition(x, p)[k] == gather_nd(x, where(p == k))`.

@@ -20,8 +20,7 @@ const SPACE: &str = " \t\n\x0b\x0c\r";
 /// Lowers a node that works on texts.
 pub(crate) fn lower(editor: &mut Editor<'_>, id: NodeId) -> Option<()> {
     match editor.node(id).op.as_str() {
-        "StringLower" => letters(editor, id, |letter| letter.to_ascii_uppercase()),
-        "StringUpper" => letters(editor, id, |letter| letter.to_ascii_lowercase()),
+        "StringLower" => lower_letters(editor, id),
         "StringStrip" => strip(editor, id),
         "StringSplitV2" => split(editor, id),
         "StringJoin" => join(editor, id),
@@ -39,33 +38,61 @@ fn replacing(pattern: &str, rewrite: &str, is_global: bool) -> Attrs {
     .into()
 }
 
+/// A pattern that means the same in small letters: TensorFlow.js makes small letters of every
+/// attribute. `T == \x54`, `\S == [^\s]`.
+pub(crate) fn small(pattern: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut chars = pattern.chars();
+    let mut is_class = false;
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next()? {
+                class @ ('S' | 'W' | 'D') if !is_class => {
+                    out.push_str(&format!("[^\\{}]", class.to_ascii_lowercase()));
+                }
+                other if other.is_uppercase() => return None,
+                other => out.extend(['\\', other]),
+            },
+            c if c.is_ascii_uppercase() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c if c.is_uppercase() => return None,
+            c => {
+                is_class = (is_class || c == '[') && c != ']';
+                out.push(c);
+            }
+        }
+    }
+    Some(out)
+}
+
+/// `replace(p, x) == replace(small(p), x)`.
+pub(crate) fn small_pattern(editor: &mut Editor<'_>, id: NodeId) -> Option<()> {
+    let node = editor.node(id);
+    let pattern = node.attrs.get("pattern").and_then(Attr::as_text)?;
+    let small = small(pattern).filter(|small| small != pattern)?;
+    let (inputs, mut attrs) = (node.inputs.clone(), node.attrs.clone());
+    attrs.insert("pattern".to_owned(), Attr::text(&small));
+    editor.set(id, "StaticRegexReplace", &inputs, attrs);
+    Some(())
+}
+
 /// `lower(x) == replace("A", "a", replace("B", "b", …))`: without an encoding TensorFlow changes the
-/// letters of ASCII alone.
-fn letters(editor: &mut Editor<'_>, id: NodeId, from: fn(&u8) -> u8) -> Option<()> {
+/// letters of ASCII alone. The other way TensorFlow.js cannot go: it has no large letters to put in.
+fn lower_letters(editor: &mut Editor<'_>, id: NodeId) -> Option<()> {
     let node = editor.node(id);
     let x = *node.inputs.first()?;
     if node.attrs.get("encoding").and_then(Attr::as_text).is_some_and(|text| !text.is_empty()) {
         return None;
     }
     let mut chain = Chain::new(editor, id);
-    let other = |from: u8| {
-        if from.is_ascii_uppercase() {
-            from.to_ascii_lowercase()
-        } else {
-            from.to_ascii_uppercase()
-        }
+    let letter = |letter: u8| {
+        let pattern = format!("\\x{:02x}", letter.to_ascii_uppercase());
+        replacing(&pattern, &char::from(letter).to_string(), true)
     };
     let mut y = x;
-    for letter in b'a'..=b'z' {
-        let from = from(&letter);
-        let attrs =
-            replacing(&char::from(from).to_string(), &char::from(other(from)).to_string(), true);
-        if letter == b'z' {
-            return chain.finish("StaticRegexReplace", &[y], attrs);
-        }
-        y = chain.push("StaticRegexReplace", &[y], attrs);
+    for small in b'a'..b'z' {
+        y = chain.push("StaticRegexReplace", &[y], letter(small));
     }
-    None
+    chain.finish("StaticRegexReplace", &[y], letter(b'z'))
 }
 
 /// `strip(x) == replace("^\s+|\s+$", "", x)`.
@@ -150,12 +177,28 @@ fn replace(editor: &mut Editor<'_>, id: NodeId) -> Option<()> {
     let (pattern, rewrite) = (text(pattern)?, text(rewrite)?);
     const OWN: [&str; 8] = ["(?", "[:", r"\p", r"\P", r"\Q", r"\A", r"\z", r"\C"];
     let is_common = !OWN.iter().any(|part| pattern.contains(part)) && pattern.is_ascii();
-    if !is_common || rewrite.contains(['\\', '$']) {
+    let is_written = |c: char| matches!(c, '\\' | '$') || c.is_uppercase();
+    if !is_common || rewrite.contains(is_written) {
         return None;
     }
+    let pattern = small(&pattern)?;
     Chain::new(editor, id).finish(
         "StaticRegexReplace",
         &[x],
         replacing(&pattern, &rewrite, is_global),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::small;
+
+    #[test]
+    fn patterns_say_the_same_in_small_letters() {
+        assert_eq!(small("[A-Z]T\\S+").as_deref(), Some("[\\x41-\\x5a]\\x54[^\\s]+"));
+        assert_eq!(small("[!\\[\\]x]").as_deref(), Some("[!\\[\\]x]"));
+        assert_eq!(small("[\\S]"), None);
+        assert_eq!(small("\\Bx"), None);
+        assert_eq!(small("x\\"), None);
+    }
 }
