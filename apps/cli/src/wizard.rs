@@ -16,6 +16,10 @@ use crate::{convert, legacy, print};
 /// A wrong answer may be given this often; a script that answers wrongly must end.
 const TRIES_MAX: usize = 10;
 
+/// What a converter takes when it is not told.
+const DEFAULT_TAGS: &str = "serve";
+const DEFAULT_SIGNATURE: &str = "serving_default";
+
 struct Wizard(CommonArgs, WizardArgs);
 
 impl FromArgMatches for Wizard {
@@ -53,6 +57,11 @@ pub(crate) fn run(args: &WizardArgs) -> Outcome {
     let output_format = questions.output_format()?;
     flags.extend(output_format.map(|format| format!("--output_format={format}")));
     let is_tfjs = !matches!(output_format, Some("keras" | "keras_keras" | "keras_saved_model"));
+    let is_graph = matches!(output_format, None | Some("tfjs_graph_model"));
+    if let Some(tags) = inspection.facts.get("tags").filter(|_| is_graph) {
+        let names: Vec<&str> = inspection.signatures.iter().map(|s| s.name.as_str()).collect();
+        questions.saved_model(tags, &names, &mut flags)?;
+    }
     if is_tfjs {
         questions.quantization(&mut flags)?;
         questions.weight_files(&mut flags)?;
@@ -158,15 +167,45 @@ impl<R: BufRead> Questions<R> {
     }
 
     fn output_format(&mut self) -> Result<Option<&'static str>, Failure> {
-        const FORMATS: [(Option<&str>, &str); 5] = [
+        const FORMATS: [(Option<&str>, &str); 6] = [
             (None, "the natural one for this input"),
             (Some("tfjs_layers_model"), "TensorFlow.js layers model"),
             (Some("tfjs_graph_model"), "TensorFlow.js graph model"),
             (Some("keras"), "Keras HDF5 file"),
             (Some("keras_keras"), "Keras archive (.keras)"),
+            (Some("keras_saved_model"), "Keras SavedModel (a folder)"),
         ];
         let at = self.choice("What shall it become?", &FORMATS.map(|(_, words)| words))?;
         Ok(FORMATS[at].0)
+    }
+
+    /// Which of a SavedModel's graphs, by its tags, and how it is called. `tags` has a set for each
+    /// graph, with semicolons between.
+    fn saved_model(
+        &mut self,
+        tags: &str,
+        signatures: &[&str],
+        flags: &mut Vec<String>,
+    ) -> Result<(), Failure> {
+        let sets: Vec<&str> = tags.split(';').map(str::trim).collect();
+        let shown: Vec<&str> =
+            sets.iter().map(|set| if set.is_empty() { "(no tags)" } else { set }).collect();
+        let set = sets[self.choice("Which tags?", &shown)?];
+        if set != DEFAULT_TAGS {
+            flags.push(format!("--saved_model_tags={}", set.replace(", ", ",")));
+        }
+        // What is asked for first is what would be taken without an answer.
+        let mut signatures: Vec<&str> =
+            signatures.iter().copied().filter(|name| !name.starts_with("__")).collect();
+        signatures.sort_by_key(|name| *name != DEFAULT_SIGNATURE);
+        if signatures.is_empty() {
+            return Ok(());
+        }
+        let signature = signatures[self.choice("Which signature?", &signatures)?];
+        if signature != DEFAULT_SIGNATURE {
+            flags.push(format!("--signature_name={signature}"));
+        }
+        Ok(())
     }
 
     fn quantization(&mut self, flags: &mut Vec<String>) -> Result<(), Failure> {
@@ -239,6 +278,29 @@ mod tests {
         assert!(questions.choice("?", &["a", "b"]).is_err());
         let mut questions = Questions { input: "x\n".repeat(100).into_bytes().leak() as &[u8] };
         assert!(questions.choice("?", &["a"]).is_err());
+    }
+
+    #[test]
+    fn a_saved_model_is_asked_for_its_tags_and_signature() {
+        let signatures = ["train", "__saved_model_init_op", "serving_default", "predict"];
+        let cases: [(&str, &str, &[&str], &[&str]); 4] = [
+            ("\n\n", "serve", &signatures, &[]),
+            (
+                "2\n3\n",
+                "serve; gpu, serve",
+                &signatures,
+                &["--saved_model_tags=gpu,serve", "--signature_name=predict"],
+            ),
+            ("1\n2\n", "; serve", &signatures, &["--saved_model_tags=", "--signature_name=train"]),
+            ("1\n", "serve", &[], &[]),
+        ];
+        for (answers, tags, signatures, expected) in cases {
+            let mut questions = Questions { input: answers.as_bytes() };
+            let mut flags = Vec::new();
+            questions.saved_model(tags, signatures, &mut flags).unwrap();
+            assert_eq!(flags, expected, "{answers:?}");
+            assert!(questions.input.is_empty(), "every answer was asked for: {answers:?}");
+        }
     }
 
     #[test]

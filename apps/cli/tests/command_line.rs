@@ -402,6 +402,26 @@ fn the_wizard_asks_and_prints_the_command() {
         assert!(stdout(&output).contains(expected), "{}", stdout(&output));
         assert_eq!(place.path().join("out").exists(), !is_dry);
     }
+    let to = |format: &str, input: &str, output: &str| {
+        let format = format!("--output-format={format}");
+        let output = place.run(&["convert", &format, input, output]);
+        assert!(output.status.success(), "{}", stderr(&output));
+    };
+    to("keras_saved_model", "model.h5", "saved");
+    let mut child = place
+        .command()
+        .args(["wizard", "--dryrun"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"saved\n3\n1\n1\n1\n\n\ngraph\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("Which signature?\n  1) serving_default"));
+    let expected = "tensorflowjs_converter --output_format=tfjs_graph_model saved graph\n";
+    assert!(stdout(&output).contains(expected), "{}", stdout(&output));
     let output = place.run(&["tensorflowjs_wizard"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("the answers ended"), "{}", stderr(&output));

@@ -9,9 +9,6 @@ use std::process::{Command, Output};
 use tensorferry_conformance::fixtures;
 use tensorferry_conformance::manifest::{Case, Should, cases};
 
-/// The output that this version does not make; the commands must be refused.
-const LATER: &str = "keras_saved_model";
-
 /// Cases that end otherwise than the oracle judged: the exit code, and why that is right.
 const OTHERWISE: &[(&str, i32, &str)] = &[
     ("cli.saved_model_to_layers", 0, "the SavedModel is Keras's, so it has layers"),
@@ -97,7 +94,6 @@ fn judge(case: &Case) -> Option<String> {
     let code = output.status.code();
     let otherwise = OTHERWISE.iter().find(|(id, ..)| *id == case.id);
     let wanted: &[i32] = match case.should {
-        Should::Success if case.output_format.as_deref() == Some(LATER) => &[2],
         Should::Success => &[0],
         Should::Error => &[2],
         Should::Either | Should::Any => &[0, 2],

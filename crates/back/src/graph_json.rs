@@ -12,10 +12,10 @@ use tensorferry_tensor::DType;
 use tensorferry_tf_proto::tensorflow::DataType;
 
 /// The version of GraphDef that TensorFlow 2.15 writes; readers must know it or be newer.
-const PRODUCER: i32 = 1645;
+pub(crate) const PRODUCER: i32 = 1645;
 
 /// Readers older than this know no functions.
-const MIN_CONSUMER: i32 = 12;
+pub(crate) const MIN_CONSUMER: i32 = 12;
 
 /// A model's graphs as JSON, and its constants with the names that their nodes have there.
 pub(crate) struct GraphJson {

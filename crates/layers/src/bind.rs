@@ -70,6 +70,7 @@ impl BoundWeight {
             index: 0,
             variable,
             trainable: true,
+            dims: None,
         };
         Self { leaf, stored, is_guess: true }
     }

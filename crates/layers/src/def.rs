@@ -18,6 +18,9 @@ pub struct Variable {
     /// Its number among the layer's `vars` in `.keras` files, where that is not its place in the
     /// list (`SpectralNormalization` stores its layer's kernel first).
     pub index: Option<usize>,
+    /// Its dims by the layer's config; a dim that follows from the input is not known. `None` when
+    /// nothing is known. Set for whole trees only.
+    pub dims: Option<Shape>,
 }
 
 /// A layer held by another one: a wrapper's layer, an RNN's cell, an attention's projections.
@@ -62,6 +65,9 @@ pub struct LayerDef {
     pub aliases: &'static [&'static str],
     /// The layer's own weights, in Keras' creation order.
     pub variables: fn(&Config<'_>) -> Vec<Variable>,
+    /// The dims of one of its weights, as far as the config tells them; `None` when it does not.
+    /// Weights in a file are held against it.
+    pub dims: fn(&Config<'_>, &str) -> Option<Shape>,
     /// The layers it holds, in the order in which Keras tracks them.
     pub sublayers: for<'a> fn(&Config<'a>) -> Vec<Sublayer<'a>>,
     /// Output shapes for input shapes. `None` when they cannot be told (unknown rank, a config
@@ -82,12 +88,12 @@ pub struct LayerDef {
 impl Variable {
     /// A weight that training changes.
     pub fn trainable(name: &str) -> Self {
-        Self { name: name.to_owned(), trainable: true, index: None }
+        Self { name: name.to_owned(), trainable: true, index: None, dims: None }
     }
 
     /// A weight that training does not change.
     pub fn fixed(name: &str) -> Self {
-        Self { name: name.to_owned(), trainable: false, index: None }
+        Self { name: name.to_owned(), trainable: false, index: None, dims: None }
     }
 }
 
@@ -117,6 +123,7 @@ impl LayerDef {
         class_name: "",
         aliases: &[],
         variables: |_| Vec::new(),
+        dims: |_, _| None,
         sublayers: |_| Vec::new(),
         output_shapes: |_, inputs| Some(vec![inputs.first()?.clone()]),
         lower: None,

@@ -9,6 +9,7 @@ mod bind_flat;
 mod config;
 mod def;
 mod dialect;
+mod fit;
 mod layers;
 pub mod lower;
 mod model;
@@ -25,6 +26,7 @@ pub use dialect::{
     Change, Converted, Dialect, LayerRename, Unloadable, to_keras2, to_keras3, to_tfjs,
     training_config_to_keras, training_config_to_tfjs, unloadable,
 };
+pub use fit::check_weights;
 pub use layers::operators::{
     OperatorDef, OperatorLayer, OperatorShape, find_operator, is_operator,
 };

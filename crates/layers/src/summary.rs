@@ -28,6 +28,8 @@ pub struct Row {
     pub name: String,
     /// The layer's class.
     pub class_name: String,
+    /// Shapes of what its first call takes, masks left out; empty when not known.
+    pub input_shapes: Vec<Shape>,
     /// Shapes of what its first call gives; empty when not known.
     pub output_shapes: Vec<Shape>,
     /// What its first call takes: layer, call of that layer, tensor of that call.
@@ -97,6 +99,7 @@ fn add_rows(
         rows.push(Row {
             name: entry.name.to_owned(),
             class_name: entry.class_name.to_owned(),
+            input_shapes: first.and_then(|call| graph.inputs(call)).unwrap_or_default(),
             output_shapes: graph.outputs(entry),
             connected_to: first.map_or_else(Vec::new, |call| {
                 call.all

@@ -8,7 +8,7 @@
 use serde_json::{Map, Value};
 
 use crate::Config;
-use crate::def::{Sublayer, Variable};
+use crate::def::{LayerDef, Shape, Sublayer, Variable};
 use crate::layers::find;
 use crate::layers::operators::is_operator;
 
@@ -69,6 +69,8 @@ pub struct Leaf {
     pub variable: String,
     /// True when training changes it.
     pub trainable: bool,
+    /// Its dims, as far as the layer's config tells them.
+    pub dims: Option<Shape>,
 }
 
 impl VarNode {
@@ -140,6 +142,7 @@ fn collect<'a>(node: &'a VarNode, at: &Place<'a>, trainable: bool, out: &mut Vec
             index: variable.index.unwrap_or(index),
             variable: variable.name.clone(),
             trainable: trainable && variable.trainable,
+            dims: variable.dims.clone(),
         });
     }
     for child in &node.children {
@@ -207,10 +210,18 @@ fn layer_node(
         attribute,
         scope,
         trainable: view.flag("trainable", true),
-        variables: def.map_or_else(Vec::new, |def| (def.variables)(&view)),
+        variables: def.map_or_else(Vec::new, |def| with_dims(def, &view)),
         children: sublayers.into_iter().map(|sub| sublayer_node(sub, depth + 1)).collect(),
         is_unknown: def.is_none(),
     }
+}
+
+fn with_dims(def: &LayerDef, config: &Config<'_>) -> Vec<Variable> {
+    let mut variables = (def.variables)(config);
+    for variable in &mut variables {
+        variable.dims = (def.dims)(config, &variable.name);
+    }
+    variables
 }
 
 fn sublayer_node(sub: Sublayer<'_>, depth: usize) -> VarNode {

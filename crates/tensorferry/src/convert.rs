@@ -2,11 +2,13 @@
 
 use serde_json::Map;
 use tensorferry_back::{
-    TfjsOptions, Written, keras_h5, keras_v3, tfjs_layers, tfjs_rewrite, tfjs_weights,
+    TfjsOptions, Written, keras_h5, keras_saved_model, keras_v3, tfjs_layers, tfjs_rewrite,
+    tfjs_weights,
 };
 use tensorferry_diagnostics::{Kind, Problem, Problems};
 use tensorferry_front::{Format, ReadOptions, Source, Summary, TfjsModel, detect, read, unpack};
-use tensorferry_layers::LayersModel;
+use tensorferry_layers::{LayersModel, check_weights};
+use tensorferry_ops::ALL;
 use tensorferry_store::{MemoryStore, Package, Store};
 use tensorferry_tfjs_files::{CodeType, QuantizeRules};
 
@@ -47,7 +49,6 @@ fn try_convert(store: &dyn Store, options: &ConvertOptions) -> Result<Conversion
         return Ok(conversion);
     }
     let format = input_format(store, options.input_format)?;
-    check_output(options)?;
     if is_graph(&format, options) {
         return graph_conversion(store, &format, options);
     }
@@ -141,19 +142,6 @@ fn describe(format: &Format) -> &'static str {
     }
 }
 
-/// Refuses outputs that are known to be impossible before anything is read.
-fn check_output(options: &ConvertOptions) -> Result<(), Problem> {
-    if options.output_format == Some(OutputFormat::KerasSavedModel) {
-        return Err(no_saved_model());
-    }
-    Ok(())
-}
-
-fn no_saved_model() -> Problem {
-    Problem::unsupported("keras_saved_model cannot be written yet")
-        .hint("write keras or keras_keras, and save that as a SavedModel with Keras")
-}
-
 fn no_model(output: OutputFormat) -> Problem {
     Problem::unsupported("the file holds weights without a model").expected(
         "a whole model, as model.save() writes it",
@@ -169,6 +157,7 @@ fn from_layers(
     model: &LayersModel,
     options: &ConvertOptions,
 ) -> Result<(Made, OutputFormat), Problems> {
+    check_weights(model)?;
     let output = target(options, OutputFormat::TfjsLayersModel);
     let made = match output {
         OutputFormat::TfjsLayersModel => layers_made(tfjs_layers(model, &tfjs_options(options)?)?),
@@ -181,7 +170,7 @@ fn from_layers(
         OutputFormat::TfjsGraphModel => {
             graph::from_layers(model, options, &tfjs_options(options)?)?
         }
-        OutputFormat::KerasSavedModel => return Err(no_saved_model().into()),
+        OutputFormat::KerasSavedModel => layers_made(keras_saved_model(model, &ALL)?),
     };
     Ok((made, output))
 }
@@ -206,20 +195,16 @@ fn from_tfjs(
             &model.assets,
             &tfjs_options(options)?,
         )?),
-        OutputFormat::Keras | OutputFormat::KerasKeras => {
+        _ if own == OutputFormat::TfjsLayersModel => {
             let (layers, more) = model.to_layers()?;
             summary.warnings.extend(more.warnings);
             summary.dropped.extend(more.dropped);
-            layers_made(match output {
-                OutputFormat::Keras => keras_h5(&layers)?,
-                _ => keras_v3(&layers)?,
-            })
-        }
-        OutputFormat::TfjsGraphModel => {
-            let (layers, more) = model.to_layers()?;
-            summary.warnings.extend(more.warnings);
-            summary.dropped.extend(more.dropped);
-            graph::from_layers(&layers, options, &tfjs_options(options)?)?
+            check_weights(&layers)?;
+            match output {
+                OutputFormat::Keras => layers_made(keras_h5(&layers)?),
+                OutputFormat::KerasKeras => layers_made(keras_v3(&layers)?),
+                _ => from_layers(&layers, options)?.0,
+            }
         }
         _ => {
             return Err(Problem::unsupported("a graph model has no Keras layers")

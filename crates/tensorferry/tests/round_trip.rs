@@ -135,7 +135,7 @@ fn a_model_comes_back_bit_by_bit_from_every_format() {
     check(&tfjs).unwrap();
     let expected: Vec<&str> = original.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(weights_of(&tfjs).iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>(), expected);
-    for format in [OutputFormat::Keras, OutputFormat::KerasKeras] {
+    for format in [OutputFormat::Keras, OutputFormat::KerasKeras, OutputFormat::KerasSavedModel] {
         let keras = run(&tfjs, &to(format));
         check(&keras).unwrap();
         let back = run(&keras, &to(OutputFormat::TfjsLayersModel));
@@ -144,6 +144,20 @@ fn a_model_comes_back_bit_by_bit_from_every_format() {
         };
         assert_eq!(values(&keras), values(&source), "{format:?}");
         assert_eq!(values(&back), values(&source), "{format:?}");
+    }
+}
+
+#[test]
+fn a_weight_that_does_not_fit_its_config_is_named() {
+    let tfjs = run(&MemoryStore::file("m.h5", keras_h5()), &to(OutputFormat::TfjsLayersModel));
+    let json = tensorferry_store::read_all(tfjs.open("model.json").unwrap().as_ref()).unwrap();
+    let text = String::from_utf8(json.to_vec()).unwrap();
+    let wrong = text.replacen(r#""units": 2"#, r#""units": 5"#, 1);
+    assert_ne!(text, wrong);
+    let tfjs = tfjs.with("model.json", wrong.into_bytes());
+    let problems = convert(&tfjs, &to(OutputFormat::Keras)).err().unwrap().to_string();
+    for part in ["lstm_cell/kernel", "[?, 20]", "[3, 8]", "recurrent_kernel", "[5, 20]", "[2, 8]"] {
+        assert!(problems.contains(part), "{part}: {problems}");
     }
 }
 

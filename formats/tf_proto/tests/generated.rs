@@ -10,10 +10,11 @@ use protox::prost_reflect::prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet,
 };
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "tensorflow/tensor.proto",
     "tensorflow/graph.proto",
     "tensorflow/object_graph.proto",
+    "tensorflow/struct.proto",
     "tensorflow/saved_model.proto",
     "tensorflow/tensor_bundle.proto",
     "keras.proto",

@@ -1,11 +1,16 @@
-//! Real Keras has loaded exactly the Keras files that we write, and predicted the same.
+//! Real Keras has loaded exactly the Keras files that we write, and predicted the same; what we
+//! read back is what was written.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use serde_json::Value;
+use tensorferry::engine::{Engine, EngineOptions, VerifyOptions, verify};
+use tensorferry::{ConvertOptions, InputFormat, OutputFormat};
 use tensorferry_agreement::keras_files;
+use tensorferry_agreement::run::{convert, folder_store};
 use tensorferry_conformance::fixtures;
+use tensorferry_conformance::layers_model::Files;
 
 /// Largest allowed difference from the recorded outputs, relative to values above one.
 const TOLERANCE: f64 = 1e-5;
@@ -73,9 +78,53 @@ fn real_keras_loads_what_we_write() {
     );
 }
 
+/// The layers of a SavedModel that we wrote, and the function in it, against the model that it was
+/// made from.
+#[test]
+fn our_engine_runs_the_saved_models_that_we_write() {
+    let mut findings = Vec::new();
+    let mut n = 0;
+    for file in keras_files::all().iter().filter(|file| file.is_folder()) {
+        n += 1;
+        if let Err(what) = read_back(file) {
+            findings.push(format!("{}: {what}", file.name));
+        }
+    }
+    assert!(n > 200, "only {n} folders");
+    assert!(findings.is_empty(), "{} of {n}:\n  {}", findings.len(), findings.join("\n  "));
+}
+
+fn read_back(file: &keras_files::KerasFile) -> Result<(), String> {
+    let engine = |files: &Files| {
+        Engine::load(&folder_store("m", files.clone()), &EngineOptions::default())
+            .map_err(|problems| problems.to_string())
+    };
+    let options = VerifyOptions { runs: 1, tolerance: 1e-6, ..VerifyOptions::default() };
+    let compare = |mut made: Engine| -> Result<(), String> {
+        let mut source = engine(&file.layers)?;
+        let found = verify(&mut source, &mut made, &options).map_err(|e| e.to_string())?;
+        if found.agrees() { Ok(()) } else { Err(format!("{:?}", found.outputs)) }
+    };
+    let layers = engine(&file.files)?;
+    if !layers.kind().starts_with("Keras") {
+        return Err(format!("read as {}", layers.kind()));
+    }
+    compare(layers).map_err(|what| format!("its layers: {what}"))?;
+    let mut options = ConvertOptions {
+        input_format: Some(InputFormat::TfSavedModel),
+        output_format: Some(OutputFormat::TfjsGraphModel),
+        ..ConvertOptions::default()
+    };
+    (options.graph.verify, options.graph.skip_op_check) = (false, true);
+    let graph = convert(&folder_store("m", file.files.clone()), &options);
+    let graph = graph.map_err(|problems| problems.to_string())?;
+    compare(engine(&graph.files)?).map_err(|what| format!("its function: {what}"))
+}
+
 fn judge(file: &keras_files::KerasFile, keras: &str, result: &Value) -> Option<String> {
     let allowed = file.calls["tolerance"].as_f64().unwrap_or(TOLERANCE);
     let difference = result["max_difference"].as_f64();
+    // A SavedModel's function computes the same everywhere.
     let model = file.name.strip_suffix(".h5").or(file.name.strip_suffix(".keras"));
     let is_listed = DIFFERENT.iter().any(|(name, by, _)| Some(*name) == model && *by == keras);
     let is_unreadable = UNREADABLE.iter().any(|(name, by, _)| *name == file.name && *by == keras);

@@ -56,6 +56,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "layers",
             "store",
             "tensor",
+            "tensor-bundle",
             "tf-proto",
             "tfjs-files",
         ],

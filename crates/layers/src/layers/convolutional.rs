@@ -4,7 +4,7 @@ use crate::Config;
 use crate::def::{LayerDef, Shape, Tfjs, Variable};
 use crate::layers::core::floating;
 use crate::layers::shapes::{Window, is_channels_first, map_dim, map_spatial, one, windows};
-use crate::layers::weights::{kernel_and_bias, switched};
+use crate::layers::weights::{conv_dims, depthwise_dims, kernel_and_bias, switched};
 use crate::lower::convolve::{self, Sliding, channels_back, channels_last};
 use crate::lower::{Call, Lowered, Tensor, Value, one as only};
 
@@ -28,6 +28,7 @@ const SEPARABLE: LayerDef = LayerDef {
 pub(crate) static LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "Conv1D",
+        dims: |config, name| conv_dims(config, name, 1, false),
         aliases: &["Convolution1D"],
         output_shapes: |config, inputs| convolved(config, inputs, 1),
         lower: Some(|c| lower_conv(c, 1)),
@@ -36,6 +37,7 @@ pub(crate) static LAYERS: &[LayerDef] = &[
     },
     LayerDef {
         class_name: "Conv2D",
+        dims: |config, name| conv_dims(config, name, 2, false),
         aliases: &["Convolution2D"],
         output_shapes: |config, inputs| convolved(config, inputs, 2),
         lower: Some(|c| lower_conv(c, 2)),
@@ -44,6 +46,7 @@ pub(crate) static LAYERS: &[LayerDef] = &[
     },
     LayerDef {
         class_name: "Conv3D",
+        dims: |config, name| conv_dims(config, name, 3, false),
         aliases: &["Convolution3D"],
         output_shapes: |config, inputs| convolved(config, inputs, 3),
         lower: Some(|c| lower_conv(c, 3)),
@@ -52,6 +55,7 @@ pub(crate) static LAYERS: &[LayerDef] = &[
     },
     LayerDef {
         class_name: "Conv1DTranspose",
+        dims: |config, name| conv_dims(config, name, 1, true),
         aliases: &["Convolution1DTranspose"],
         output_shapes: |config, inputs| spread(config, inputs, 1),
         lower: Some(|c| lower_transpose(c, 1)),
@@ -60,6 +64,7 @@ pub(crate) static LAYERS: &[LayerDef] = &[
     },
     LayerDef {
         class_name: "Conv2DTranspose",
+        dims: |config, name| conv_dims(config, name, 2, true),
         aliases: &["Convolution2DTranspose"],
         output_shapes: |config, inputs| spread(config, inputs, 2),
         lower: Some(|c| lower_transpose(c, 2)),
@@ -68,6 +73,7 @@ pub(crate) static LAYERS: &[LayerDef] = &[
     },
     LayerDef {
         class_name: "Conv3DTranspose",
+        dims: |config, name| conv_dims(config, name, 3, true),
         aliases: &["Convolution3DTranspose"],
         output_shapes: |config, inputs| spread(config, inputs, 3),
         lower: Some(|c| lower_transpose(c, 3)),
@@ -76,6 +82,7 @@ pub(crate) static LAYERS: &[LayerDef] = &[
     },
     LayerDef {
         class_name: "DepthwiseConv1D",
+        dims: |config, name| depthwise_dims(config, name, 1),
         output_shapes: |config, inputs| depthwise(config, inputs, 1),
         lower: Some(|c| lower_depthwise(c, 1)),
         tfjs: Tfjs::Unknown,
@@ -83,6 +90,7 @@ pub(crate) static LAYERS: &[LayerDef] = &[
     },
     LayerDef {
         class_name: "DepthwiseConv2D",
+        dims: |config, name| depthwise_dims(config, name, 2),
         output_shapes: |config, inputs| depthwise(config, inputs, 2),
         lower: Some(|c| lower_depthwise(c, 2)),
         tfjs: Tfjs::Checks(no_dilation),
@@ -90,6 +98,7 @@ pub(crate) static LAYERS: &[LayerDef] = &[
     },
     LayerDef {
         class_name: "SeparableConv1D",
+        dims: |config, name| depthwise_dims(config, name, 1),
         aliases: &["SeparableConvolution1D"],
         output_shapes: |config, inputs| convolved(config, inputs, 1),
         lower: Some(|c| lower_separable(c, 1)),
@@ -98,6 +107,7 @@ pub(crate) static LAYERS: &[LayerDef] = &[
     },
     LayerDef {
         class_name: "SeparableConv2D",
+        dims: |config, name| depthwise_dims(config, name, 2),
         aliases: &["SeparableConvolution2D"],
         output_shapes: |config, inputs| convolved(config, inputs, 2),
         lower: Some(|c| lower_separable(c, 2)),

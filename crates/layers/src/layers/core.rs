@@ -6,7 +6,7 @@ use crate::Config;
 use crate::def::{LayerDef, Shape, Tfjs, Variable};
 use crate::layers::operators::lower_tensorflow_function;
 use crate::layers::shapes::{self, Dim};
-use crate::layers::weights::{kernel_and_bias, named, quantization};
+use crate::layers::weights::{dense_dims, embedding_dims, kernel_and_bias, named, quantization};
 use crate::lower::{Builder, Call, Lowered, Masks, Size, Tensor, Value, one};
 
 const UNKNOWN: LayerDef = LayerDef { tfjs: Tfjs::Unknown, ..LayerDef::SHAPE_KEEPING };
@@ -26,6 +26,7 @@ pub(crate) static LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "Dense",
         variables: kernel_and_bias,
+        dims: dense_dims,
         output_shapes: |config, inputs| {
             let mut shape = inputs.first()?.clone();
             *shape.last_mut()? = Some(config.size("units")?);
@@ -45,6 +46,7 @@ pub(crate) static LAYERS: &[LayerDef] = &[
     LayerDef {
         class_name: "Embedding",
         variables: |config| named(config, "embeddings", false),
+        dims: embedding_dims,
         output_shapes: embedded,
         lower: Some(lower_embedding),
         masks: Masks::Own,

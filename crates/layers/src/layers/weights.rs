@@ -1,7 +1,7 @@
-//! The weights that families share.
+//! The weights that families share, and their dims.
 
 use crate::Config;
-use crate::def::Variable;
+use crate::def::{Shape, Variable};
 
 /// `kernel` and `bias`, and what Keras 3 adds for LoRA and quantization.
 pub(crate) fn kernel_and_bias(config: &Config<'_>) -> Vec<Variable> {
@@ -45,6 +45,82 @@ pub(crate) fn named(config: &Config<'_>, main: &str, has_bias: bool) -> Vec<Vari
     };
     let lora = lora.into_iter().filter(|_| has_lora);
     head.into_iter().flatten().chain(extra).chain(lora).collect()
+}
+
+/// Dims of `Dense`: only the input tells the kernel's first.
+pub(crate) fn dense_dims(config: &Config<'_>, name: &str) -> Option<Shape> {
+    let units = config.size("units");
+    match name {
+        "kernel" if !is_packed(config) => Some(vec![None, Some(units?)]),
+        "bias" => Some(vec![Some(units?)]),
+        _ => None,
+    }
+}
+
+/// Dims of `Embedding`.
+pub(crate) fn embedding_dims(config: &Config<'_>, name: &str) -> Option<Shape> {
+    if name != "embeddings" || is_packed(config) {
+        return None;
+    }
+    Some(vec![Some(config.size("input_dim")?), Some(config.size("output_dim")?)])
+}
+
+/// Dims of a convolution over `rank` axes: `[…, in, filters]`, and of a transposed one:
+/// `[…, filters, in]`.
+pub(crate) fn conv_dims(
+    config: &Config<'_>,
+    name: &str,
+    rank: usize,
+    is_transposed: bool,
+) -> Option<Shape> {
+    let filters = config.size("filters");
+    match name {
+        "kernel" => {
+            let ends = [None, Some(filters?)];
+            let ends = if is_transposed { [ends[1], ends[0]] } else { ends };
+            windowed(config, rank, ends)
+        }
+        "bias" => Some(vec![Some(filters?)]),
+        _ => None,
+    }
+}
+
+/// Dims of a depthwise convolution, and of a separable one, which has a kernel more.
+pub(crate) fn depthwise_dims(config: &Config<'_>, name: &str, rank: usize) -> Option<Shape> {
+    match name {
+        "depthwise_kernel" => {
+            windowed(config, rank, [None, Some(config.size("depth_multiplier").unwrap_or(1))])
+        }
+        "pointwise_kernel" => {
+            let ones = std::iter::repeat_n(Some(1), rank);
+            Some(ones.chain([None, Some(config.size("filters")?)]).collect())
+        }
+        // Of a depthwise convolution it follows from the input.
+        "bias" => Some(vec![Some(config.size("filters")?)]),
+        _ => None,
+    }
+}
+
+/// Dims of a cell with so many gates. The bias has forms of its own in the classes.
+pub(crate) fn cell_dims(config: &Config<'_>, name: &str, gates: u64) -> Option<Shape> {
+    let units = config.size("units")?;
+    let all = units.checked_mul(gates)?;
+    match name {
+        "kernel" => Some(vec![None, Some(all)]),
+        "recurrent_kernel" => Some(vec![Some(units), Some(all)]),
+        _ => None,
+    }
+}
+
+/// The sizes of the window, then `ends`.
+fn windowed(config: &Config<'_>, rank: usize, ends: [Option<u64>; 2]) -> Option<Shape> {
+    let sizes = config.sizes("kernel_size", rank).filter(|sizes| sizes.len() == rank)?;
+    Some(sizes.into_iter().map(Some).chain(ends).collect())
+}
+
+/// Several numbers in one byte, or another layout.
+fn is_packed(config: &Config<'_>) -> bool {
+    matches!(quantization(config), Some("int4" | "gptq" | "awq"))
 }
 
 /// The quantization of a Keras 3 layer: `int8`, `int4`, `float8`, `gptq`, `awq`.

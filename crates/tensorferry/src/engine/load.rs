@@ -7,7 +7,7 @@ use tensorferry_front::{
     read_graph_model, read_saved_graph,
 };
 use tensorferry_ir::{Edge, Graph, Model, Shape, Signature, SignatureTensor, Type};
-use tensorferry_layers::{LayersModel, LowerOptions, lower};
+use tensorferry_layers::{LayersModel, LowerOptions, check_weights, lower};
 use tensorferry_ops::ALL;
 use tensorferry_passes::{Options, prepare};
 use tensorferry_store::{SourceRef, Store, collect};
@@ -135,6 +135,7 @@ fn from_tfjs(model: &TfjsModel, summary: &mut Summary) -> Result<Model, Problems
 
 /// Layers run as the ops that they lower to.
 fn from_layers(model: &LayersModel) -> Result<Model, Problems> {
+    check_weights(model)?;
     lower(model, &LowerOptions::default())
 }
 

@@ -887,6 +887,103 @@ impl VariableAggregation {
         }
     }
 }
+/// A value of Python's: nothing, a tensor's description, or values in a list, a tuple or a dict.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StructuredValue {
+    #[prost(
+        oneof = "structured_value::Kind",
+        tags = "1, 11, 12, 13, 14, 31, 32, 33, 34, 35, 51, 52, 53, 54, 55, 56"
+    )]
+    pub kind: ::core::option::Option<structured_value::Kind>,
+}
+/// Nested message and enum types in `StructuredValue`.
+pub mod structured_value {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "1")]
+        NoneValue(super::NoneValue),
+        #[prost(double, tag = "11")]
+        Float64Value(f64),
+        #[prost(sint64, tag = "12")]
+        Int64Value(i64),
+        #[prost(string, tag = "13")]
+        StringValue(::prost::alloc::string::String),
+        #[prost(bool, tag = "14")]
+        BoolValue(bool),
+        #[prost(message, tag = "31")]
+        TensorShapeValue(super::TensorShapeProto),
+        #[prost(enumeration = "super::DataType", tag = "32")]
+        TensorDtypeValue(i32),
+        #[prost(message, tag = "33")]
+        TensorSpecValue(super::TensorSpecProto),
+        #[prost(bytes, tag = "34")]
+        TypeSpecValue(::prost::bytes::Bytes),
+        #[prost(bytes, tag = "35")]
+        BoundedTensorSpecValue(::prost::bytes::Bytes),
+        #[prost(message, tag = "51")]
+        ListValue(super::ListValue),
+        #[prost(message, tag = "52")]
+        TupleValue(super::TupleValue),
+        #[prost(message, tag = "53")]
+        DictValue(super::DictValue),
+        #[prost(message, tag = "54")]
+        NamedTupleValue(super::NamedTupleValue),
+        #[prost(message, tag = "55")]
+        TensorValue(super::TensorProto),
+        #[prost(message, tag = "56")]
+        NumpyValue(super::TensorProto),
+    }
+}
+/// Nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NoneValue {}
+/// A list.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListValue {
+    #[prost(message, repeated, tag = "1")]
+    pub values: ::prost::alloc::vec::Vec<StructuredValue>,
+}
+/// A tuple.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TupleValue {
+    #[prost(message, repeated, tag = "1")]
+    pub values: ::prost::alloc::vec::Vec<StructuredValue>,
+}
+/// A dict with names as keys.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DictValue {
+    #[prost(btree_map = "string, message", tag = "1")]
+    pub fields: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        StructuredValue,
+    >,
+}
+/// Name, shape and type of a tensor.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TensorSpecProto {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub shape: ::core::option::Option<TensorShapeProto>,
+    #[prost(enumeration = "DataType", tag = "3")]
+    pub dtype: i32,
+}
+/// A tuple with names.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NamedTupleValue {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub values: ::prost::alloc::vec::Vec<PairValue>,
+}
+/// One member of a named tuple.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PairValue {
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub value: ::core::option::Option<StructuredValue>,
+}
 /// The whole file.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SavedModel {

@@ -16,9 +16,16 @@ fn main() {
     fs::create_dir_all(&folder).expect("the folder can be made");
     let mut entries = Vec::new();
     for file in keras_files::all() {
-        fs::write(folder.join(&file.name), &file.bytes).expect("the folder can be written");
+        let place = folder.join(&file.name);
+        for (name, bytes) in &file.files {
+            let path = if name.is_empty() { place.clone() } else { place.join(name) };
+            let parent = path.parent().expect("the folder is above it");
+            fs::create_dir_all(parent).expect("the folder can be made");
+            fs::write(path, bytes).expect("the folder can be written");
+        }
         let mut entry = file.calls.clone();
         entry["file"] = json!(file.name);
+        entry["is_folder"] = json!(file.is_folder());
         entry["sha256"] = json!(file.sha256());
         entries.push(entry);
     }

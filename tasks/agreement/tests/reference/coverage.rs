@@ -54,7 +54,7 @@ fn formats(
     let rows: [(&str, &str, &[&str]); 5] = [
         ("HDF5 (`.h5`)", ".h5", &["keras"]),
         ("`.keras`", ".keras", &["keras_keras"]),
-        ("Keras SavedModel", "", &["keras_saved_model"]),
+        ("Keras SavedModel", ".savedmodel", &["keras_saved_model"]),
         ("weights only (HDF5)", "", &["weights"]),
         ("TensorFlow.js layers model", "", &["tfjs_layers_model"]),
     ];

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::Config;
 use crate::def::{LayerDef, Shape, Sublayer, Tfjs, Variable};
 use crate::layers::convolutional::convolved;
-use crate::layers::weights::kernel_and_bias;
+use crate::layers::weights::{cell_dims, kernel_and_bias};
 use crate::layers::wrappers::{class_and_config, given_name};
 use crate::lower::Masks;
 use crate::variables::to_snake_case;
@@ -67,9 +67,18 @@ pub(crate) static LAYERS: &[LayerDef] = &[
         tfjs: Tfjs::Checks(rnn_check),
         ..SEQUENCE
     },
-    LayerDef { class_name: "LSTMCell", ..CELL },
-    LayerDef { class_name: "GRUCell", tfjs: Tfjs::Checks(gru_check), ..CELL },
-    LayerDef { class_name: "SimpleRNNCell", ..CELL },
+    LayerDef { class_name: "LSTMCell", dims: |config, name| cell_dims(config, name, 4), ..CELL },
+    LayerDef {
+        class_name: "GRUCell",
+        dims: |config, name| cell_dims(config, name, 3),
+        tfjs: Tfjs::Checks(gru_check),
+        ..CELL
+    },
+    LayerDef {
+        class_name: "SimpleRNNCell",
+        dims: |config, name| cell_dims(config, name, 1),
+        ..CELL
+    },
     LayerDef {
         class_name: "StackedRNNCells",
         sublayers: stacked_cells,
