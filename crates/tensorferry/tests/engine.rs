@@ -162,3 +162,32 @@ fn an_observer_sees_what_runs() {
     // Ops that follow one another may run as one.
     assert!(!ops.0.is_empty() && ops.0.iter().all(|op| ["Relu", "Mul"].contains(op)), "{ops:?}");
 }
+
+/// Two dense layers of Keras 3.15, saved as HDF5: the first after `enable_lora(2)`, both after
+/// `quantize("int8")`.
+#[test]
+fn lora_and_int8_weights_of_keras_3_are_put_together() {
+    let run = |name: &str, bytes: &'static [u8]| -> Vec<f32> {
+        let store = MemoryStore::file(name, bytes);
+        let mut engine = Engine::load(&store, &EngineOptions::default()).unwrap();
+        let x: Vec<f32> = (0..8_u8).map(|i| (f32::from(i) - 3.0) / 4.0).collect();
+        let input = engine.inputs()[0].name.clone();
+        let outputs = engine.run(&named(&input, DenseTensor::new(&[2, 4], x)), &[]).unwrap();
+        outputs[0].1.as_slice::<f32>().unwrap().to_vec()
+    };
+    // What Keras predicted.
+    let lora = [-1.689_016_5, -0.455_258_43, -0.687_068_4, 10.322_611, 7.971_513, 7.439_250_5];
+    // What follows from the stored codes and scales. Keras rounds the activations to int8 too and
+    // is at most 0.004 away from this.
+    let int8 = [0.437_817_8, -0.599_794_4, 0.804_826, 0.396_650_4, 0.012_987_567, 0.055_207_48_f32];
+    let found = [
+        (run("lora.h5", include_bytes!("data/lora.h5")), lora),
+        (run("int8.h5", include_bytes!("data/int8.h5")), int8),
+    ];
+    for (found, expected) in found {
+        assert_eq!(found.len(), expected.len());
+        for (a, b) in found.iter().zip(expected) {
+            assert!((a - b).abs() <= 1e-6 * b.abs().max(1.0), "{found:?}, expected {expected:?}");
+        }
+    }
+}

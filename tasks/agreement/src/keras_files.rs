@@ -34,12 +34,16 @@ pub struct KerasFile {
 
 impl KerasFile {
     /// Its hash, by which recorded results are matched.
+    ///
+    /// Of a SavedModel it is that of what Keras builds the model from: configs and values. The
+    /// function beside them changes with every lowering; our own engine is what compares it.
     pub fn sha256(&self) -> String {
         let of_file = |(name, bytes): (&String, &Vec<u8>)| match name.as_str() {
             "" => fixtures::sha256(bytes),
             name => format!("{name} {}\n", fixtures::sha256(bytes)),
         };
-        let all: Vec<String> = self.files.iter().map(of_file).collect();
+        let recorded = self.files.iter().filter(|(name, _)| *name != "saved_model.pb");
+        let all: Vec<String> = recorded.map(of_file).collect();
         match all.as_slice() {
             [one] => one.clone(),
             several => fixtures::sha256(several.concat().as_bytes()),
