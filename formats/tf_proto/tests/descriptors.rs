@@ -9,11 +9,12 @@ use protox::prost_reflect::prost_types::{
 };
 use serde_json::{Value, json};
 
-/// Fields of TensorFlow's that we do not read: debug information and full types.
-const LEFT_OUT: [&str; 3] = [
+/// Fields of TensorFlow's that we do not read: debug information, full types, and whole numbers in a function's description.
+const LEFT_OUT: [&str; 4] = [
     "tensorflow.GraphDef.debug_info",
     "tensorflow.NodeDef.experimental_type",
     "tensorflow.OpDef.ArgDef.experimental_full_type",
+    "tensorflow.StructuredValue.int64_value",
 ];
 
 /// Messages that we keep as bytes.

@@ -307,17 +307,62 @@ pub(super) static MESSAGES: &[MessageRow] = &[
         F { name: "name", number: 1, is_repeated: false, kind: String },
         F { name: "object_name", number: 2, is_repeated: false, kind: String },
     ] },
+    MessageRow { name: "tensorflow.StructuredValue", fields: &[
+        F { name: "none_value", number: 1, is_repeated: false, kind: Message(53) },
+        F { name: "float64_value", number: 11, is_repeated: false, kind: Double },
+        F { name: "string_value", number: 13, is_repeated: false, kind: String },
+        F { name: "bool_value", number: 14, is_repeated: false, kind: Bool },
+        F { name: "tensor_shape_value", number: 31, is_repeated: false, kind: Message(0) },
+        F { name: "tensor_dtype_value", number: 32, is_repeated: false, kind: Enum(0) },
+        F { name: "tensor_spec_value", number: 33, is_repeated: false, kind: Message(58) },
+        F { name: "type_spec_value", number: 34, is_repeated: false, kind: Bytes },
+        F { name: "bounded_tensor_spec_value", number: 35, is_repeated: false, kind: Bytes },
+        F { name: "list_value", number: 51, is_repeated: false, kind: Message(54) },
+        F { name: "tuple_value", number: 52, is_repeated: false, kind: Message(55) },
+        F { name: "dict_value", number: 53, is_repeated: false, kind: Message(56) },
+        F { name: "named_tuple_value", number: 54, is_repeated: false, kind: Message(59) },
+        F { name: "tensor_value", number: 55, is_repeated: false, kind: Message(2) },
+        F { name: "numpy_value", number: 56, is_repeated: false, kind: Message(2) },
+    ] },
+    MessageRow { name: "tensorflow.NoneValue", fields: &[
+    ] },
+    MessageRow { name: "tensorflow.ListValue", fields: &[
+        F { name: "values", number: 1, is_repeated: true, kind: Message(52) },
+    ] },
+    MessageRow { name: "tensorflow.TupleValue", fields: &[
+        F { name: "values", number: 1, is_repeated: true, kind: Message(52) },
+    ] },
+    MessageRow { name: "tensorflow.DictValue", fields: &[
+        F { name: "fields", number: 1, is_repeated: true, kind: Message(57) },
+    ] },
+    MessageRow { name: "tensorflow.DictValue.FieldsEntry", fields: &[
+        F { name: "key", number: 1, is_repeated: false, kind: String },
+        F { name: "value", number: 2, is_repeated: false, kind: Message(52) },
+    ] },
+    MessageRow { name: "tensorflow.TensorSpecProto", fields: &[
+        F { name: "name", number: 1, is_repeated: false, kind: String },
+        F { name: "shape", number: 2, is_repeated: false, kind: Message(0) },
+        F { name: "dtype", number: 3, is_repeated: false, kind: Enum(0) },
+    ] },
+    MessageRow { name: "tensorflow.NamedTupleValue", fields: &[
+        F { name: "name", number: 1, is_repeated: false, kind: String },
+        F { name: "values", number: 2, is_repeated: true, kind: Message(60) },
+    ] },
+    MessageRow { name: "tensorflow.PairValue", fields: &[
+        F { name: "key", number: 1, is_repeated: false, kind: String },
+        F { name: "value", number: 2, is_repeated: false, kind: Message(52) },
+    ] },
     MessageRow { name: "tensorflow.SavedModel", fields: &[
         F { name: "saved_model_schema_version", number: 1, is_repeated: false, kind: Int64 },
-        F { name: "meta_graphs", number: 2, is_repeated: true, kind: Message(53) },
+        F { name: "meta_graphs", number: 2, is_repeated: true, kind: Message(62) },
     ] },
     MessageRow { name: "tensorflow.MetaGraphDef", fields: &[
-        F { name: "meta_info_def", number: 1, is_repeated: false, kind: Message(54) },
+        F { name: "meta_info_def", number: 1, is_repeated: false, kind: Message(63) },
         F { name: "graph_def", number: 2, is_repeated: false, kind: Message(14) },
-        F { name: "saver_def", number: 3, is_repeated: false, kind: Message(72) },
-        F { name: "collection_def", number: 4, is_repeated: true, kind: Message(56) },
-        F { name: "signature_def", number: 5, is_repeated: true, kind: Message(57) },
-        F { name: "asset_file_def", number: 6, is_repeated: true, kind: Message(71) },
+        F { name: "saver_def", number: 3, is_repeated: false, kind: Message(81) },
+        F { name: "collection_def", number: 4, is_repeated: true, kind: Message(65) },
+        F { name: "signature_def", number: 5, is_repeated: true, kind: Message(66) },
+        F { name: "asset_file_def", number: 6, is_repeated: true, kind: Message(80) },
         F { name: "object_graph_def", number: 7, is_repeated: false, kind: Message(31) },
     ] },
     MessageRow { name: "tensorflow.MetaGraphDef.MetaInfoDef", fields: &[
@@ -328,7 +373,7 @@ pub(super) static MESSAGES: &[MessageRow] = &[
         F { name: "tensorflow_version", number: 5, is_repeated: false, kind: String },
         F { name: "tensorflow_git_version", number: 6, is_repeated: false, kind: String },
         F { name: "stripped_default_attrs", number: 7, is_repeated: false, kind: Bool },
-        F { name: "function_aliases", number: 8, is_repeated: true, kind: Message(55) },
+        F { name: "function_aliases", number: 8, is_repeated: true, kind: Message(64) },
     ] },
     MessageRow { name: "tensorflow.MetaGraphDef.MetaInfoDef.FunctionAliasesEntry", fields: &[
         F { name: "key", number: 1, is_repeated: false, kind: String },
@@ -336,18 +381,18 @@ pub(super) static MESSAGES: &[MessageRow] = &[
     ] },
     MessageRow { name: "tensorflow.MetaGraphDef.CollectionDefEntry", fields: &[
         F { name: "key", number: 1, is_repeated: false, kind: String },
-        F { name: "value", number: 2, is_repeated: false, kind: Message(58) },
+        F { name: "value", number: 2, is_repeated: false, kind: Message(67) },
     ] },
     MessageRow { name: "tensorflow.MetaGraphDef.SignatureDefEntry", fields: &[
         F { name: "key", number: 1, is_repeated: false, kind: String },
-        F { name: "value", number: 2, is_repeated: false, kind: Message(67) },
+        F { name: "value", number: 2, is_repeated: false, kind: Message(76) },
     ] },
     MessageRow { name: "tensorflow.CollectionDef", fields: &[
-        F { name: "node_list", number: 1, is_repeated: false, kind: Message(63) },
-        F { name: "bytes_list", number: 2, is_repeated: false, kind: Message(60) },
-        F { name: "int64_list", number: 3, is_repeated: false, kind: Message(62) },
-        F { name: "float_list", number: 4, is_repeated: false, kind: Message(61) },
-        F { name: "any_list", number: 5, is_repeated: false, kind: Message(59) },
+        F { name: "node_list", number: 1, is_repeated: false, kind: Message(72) },
+        F { name: "bytes_list", number: 2, is_repeated: false, kind: Message(69) },
+        F { name: "int64_list", number: 3, is_repeated: false, kind: Message(71) },
+        F { name: "float_list", number: 4, is_repeated: false, kind: Message(70) },
+        F { name: "any_list", number: 5, is_repeated: false, kind: Message(68) },
     ] },
     MessageRow { name: "tensorflow.CollectionDef.AnyList", fields: &[
         F { name: "value", number: 1, is_repeated: true, kind: Bytes },
@@ -366,14 +411,14 @@ pub(super) static MESSAGES: &[MessageRow] = &[
     ] },
     MessageRow { name: "tensorflow.TensorInfo", fields: &[
         F { name: "name", number: 1, is_repeated: false, kind: String },
-        F { name: "coo_sparse", number: 4, is_repeated: false, kind: Message(66) },
-        F { name: "composite_tensor", number: 5, is_repeated: false, kind: Message(65) },
+        F { name: "coo_sparse", number: 4, is_repeated: false, kind: Message(75) },
+        F { name: "composite_tensor", number: 5, is_repeated: false, kind: Message(74) },
         F { name: "dtype", number: 2, is_repeated: false, kind: Enum(0) },
         F { name: "tensor_shape", number: 3, is_repeated: false, kind: Message(0) },
     ] },
     MessageRow { name: "tensorflow.TensorInfo.CompositeTensor", fields: &[
         F { name: "type_spec", number: 1, is_repeated: false, kind: Bytes },
-        F { name: "components", number: 2, is_repeated: true, kind: Message(64) },
+        F { name: "components", number: 2, is_repeated: true, kind: Message(73) },
     ] },
     MessageRow { name: "tensorflow.TensorInfo.CooSparse", fields: &[
         F { name: "values_tensor_name", number: 1, is_repeated: false, kind: String },
@@ -381,25 +426,25 @@ pub(super) static MESSAGES: &[MessageRow] = &[
         F { name: "dense_shape_tensor_name", number: 3, is_repeated: false, kind: String },
     ] },
     MessageRow { name: "tensorflow.SignatureDef", fields: &[
-        F { name: "inputs", number: 1, is_repeated: true, kind: Message(68) },
-        F { name: "outputs", number: 2, is_repeated: true, kind: Message(69) },
+        F { name: "inputs", number: 1, is_repeated: true, kind: Message(77) },
+        F { name: "outputs", number: 2, is_repeated: true, kind: Message(78) },
         F { name: "method_name", number: 3, is_repeated: false, kind: String },
-        F { name: "defaults", number: 4, is_repeated: true, kind: Message(70) },
+        F { name: "defaults", number: 4, is_repeated: true, kind: Message(79) },
     ] },
     MessageRow { name: "tensorflow.SignatureDef.InputsEntry", fields: &[
         F { name: "key", number: 1, is_repeated: false, kind: String },
-        F { name: "value", number: 2, is_repeated: false, kind: Message(64) },
+        F { name: "value", number: 2, is_repeated: false, kind: Message(73) },
     ] },
     MessageRow { name: "tensorflow.SignatureDef.OutputsEntry", fields: &[
         F { name: "key", number: 1, is_repeated: false, kind: String },
-        F { name: "value", number: 2, is_repeated: false, kind: Message(64) },
+        F { name: "value", number: 2, is_repeated: false, kind: Message(73) },
     ] },
     MessageRow { name: "tensorflow.SignatureDef.DefaultsEntry", fields: &[
         F { name: "key", number: 1, is_repeated: false, kind: String },
         F { name: "value", number: 2, is_repeated: false, kind: Message(2) },
     ] },
     MessageRow { name: "tensorflow.AssetFileDef", fields: &[
-        F { name: "tensor_info", number: 1, is_repeated: false, kind: Message(64) },
+        F { name: "tensor_info", number: 1, is_repeated: false, kind: Message(73) },
         F { name: "filename", number: 2, is_repeated: false, kind: String },
     ] },
     MessageRow { name: "tensorflow.SaverDef", fields: &[
@@ -423,10 +468,10 @@ pub(super) static MESSAGES: &[MessageRow] = &[
         F { name: "offset", number: 4, is_repeated: false, kind: Int64 },
         F { name: "size", number: 5, is_repeated: false, kind: Int64 },
         F { name: "crc32c", number: 6, is_repeated: false, kind: Fixed32 },
-        F { name: "slices", number: 7, is_repeated: true, kind: Message(75) },
+        F { name: "slices", number: 7, is_repeated: true, kind: Message(84) },
     ] },
     MessageRow { name: "tensorflow.TensorSliceProto", fields: &[
-        F { name: "extent", number: 1, is_repeated: true, kind: Message(76) },
+        F { name: "extent", number: 1, is_repeated: true, kind: Message(85) },
     ] },
     MessageRow { name: "tensorflow.TensorSliceProto.Extent", fields: &[
         F { name: "start", number: 1, is_repeated: false, kind: Int64 },

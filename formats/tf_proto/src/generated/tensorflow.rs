@@ -892,7 +892,7 @@ impl VariableAggregation {
 pub struct StructuredValue {
     #[prost(
         oneof = "structured_value::Kind",
-        tags = "1, 11, 12, 13, 14, 31, 32, 33, 34, 35, 51, 52, 53, 54, 55, 56"
+        tags = "1, 11, 13, 14, 31, 32, 33, 34, 35, 51, 52, 53, 54, 55, 56"
     )]
     pub kind: ::core::option::Option<structured_value::Kind>,
 }
@@ -904,8 +904,6 @@ pub mod structured_value {
         NoneValue(super::NoneValue),
         #[prost(double, tag = "11")]
         Float64Value(f64),
-        #[prost(sint64, tag = "12")]
-        Int64Value(i64),
         #[prost(string, tag = "13")]
         StringValue(::prost::alloc::string::String),
         #[prost(bool, tag = "14")]
