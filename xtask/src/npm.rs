@@ -20,13 +20,35 @@ pub(crate) fn folder() -> PathBuf {
     target().join("npm")
 }
 
-/// Makes the package and says how large its module is.
-pub(crate) fn make() -> Result<String> {
-    let mut build = cargo(&["build", "--package", "tensorferry-npm"]);
+/// Where the module that checks single ops is made.
+pub(crate) fn checks_folder() -> PathBuf {
+    target().join("op-checks")
+}
+
+/// Makes the module that `tests-js/ops.test.mjs` checks single ops with.
+pub(crate) fn make_checks() -> Result<()> {
+    let module = built("tensorferry-op-checks", "tensorferry_op_checks")?;
+    let mut bindgen = Bindgen::new();
+    bindgen.input_path(module).out_name("op-checks").typescript(false);
+    bindgen.nodejs(true).map_err(|e| e.to_string())?;
+    let folder = checks_folder();
+    fs::create_dir_all(&folder)?;
+    bindgen.generate(&folder).map_err(|e| format!("wasm-bindgen: {e:#}"))?;
+    Ok(())
+}
+
+/// Builds a crate for WebAssembly; the path of its module.
+fn built(package: &str, module: &str) -> Result<PathBuf> {
+    let mut build = cargo(&["build", "--package", package]);
     build.args(["--target", WASM, "--profile", PROFILE]);
     // Every browser and Node since 2021 has it.
     run(build.env("RUSTFLAGS", "-C target-feature=+simd128"))?;
-    let module = target().join(WASM).join(PROFILE).join("tensorferry_npm.wasm");
+    Ok(target().join(WASM).join(PROFILE).join(format!("{module}.wasm")))
+}
+
+/// Makes the package and says how large its module is.
+pub(crate) fn make() -> Result<String> {
+    let module = built("tensorferry-npm", "tensorferry_npm")?;
     let folder = folder();
     if folder.exists() {
         fs::remove_dir_all(&folder)?;

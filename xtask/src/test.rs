@@ -91,6 +91,9 @@ fn javascript(with_browser: bool, has_package: bool) -> Result<Vec<Outcome>> {
         run(&mut node_test("engine.test.mjs"))?;
         let how = format!("passed ({n_cases} models)");
         outcomes.push(Outcome { what: "npm package in Node", how });
+        npm::make_checks()?;
+        run(&mut node_test("ops.test.mjs"))?;
+        outcomes.push(Outcome { what: "ops in WebAssembly", how: "passed".to_owned() });
     }
     if !with_browser {
         return Ok(outcomes);
@@ -118,7 +121,8 @@ fn node_test(file: &str) -> Command {
     node.current_dir(root().join("tests-js"))
         .env("TENSORFERRY_JS_CASES", cases::folder())
         .env("TENSORFERRY_ENGINE_CASES", cases::engine_folder())
-        .env("TENSORFERRY_NPM", npm::folder());
+        .env("TENSORFERRY_NPM", npm::folder())
+        .env("TENSORFERRY_OP_CHECKS", npm::checks_folder());
     node
 }
 

@@ -11,4 +11,5 @@ pub mod layers_model;
 pub mod manifest;
 pub mod npy;
 pub mod op_cases;
+pub mod results;
 pub mod scenes;

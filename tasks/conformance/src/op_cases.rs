@@ -6,21 +6,17 @@ use std::fs;
 use crate::fixtures;
 use crate::scenes::n_scenes;
 
-/// One op on some inputs; all texts are in the engine's text form.
+/// One op on some inputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpCase {
     /// File and line.
     pub place: String,
     /// TensorFlow's name.
     pub op: String,
-    /// The node's attributes.
-    pub attrs: String,
-    /// The inputs.
-    pub inputs: String,
-    /// The outputs; `None` when TensorFlow refuses the inputs.
-    pub outputs: Option<String>,
-    /// There are more outputs, which TensorFlow leaves unset.
-    pub is_partial: bool,
+    /// Op, attributes, inputs and outputs between tabs, in the engine's text form.
+    pub line: String,
+    /// TensorFlow refuses the inputs.
+    pub is_refused: bool,
 }
 
 /// Every recorded case, in the order of the files.
@@ -39,14 +35,11 @@ pub fn op_cases() -> Vec<OpCase> {
         for (i, line) in text.lines().enumerate() {
             let place = format!("{name}:{}", i + 1);
             let parts: Vec<&str> = line.split('\t').collect();
-            let &[op, attrs, inputs, outputs] = &parts[..] else {
+            let &[op, _, _, outputs] = &parts[..] else {
                 panic!("{place} has {} texts, not 4", parts.len())
             };
-            let is_partial = outputs.ends_with(" ...");
-            let outputs = outputs.trim_end_matches(" ...");
-            let outputs = (!outputs.starts_with('!')).then(|| outputs.to_owned());
-            let [op, attrs, inputs] = [op, attrs, inputs].map(str::to_owned);
-            all.push(OpCase { place, op, attrs, inputs, outputs, is_partial });
+            let (op, is_refused) = (op.to_owned(), outputs.starts_with('!'));
+            all.push(OpCase { place, op, line: line.to_owned(), is_refused });
         }
     }
     all
@@ -69,7 +62,7 @@ pub fn n_op_cases() -> BTreeMap<String, usize> {
     let mut n = BTreeMap::new();
     op_cases()
         .into_iter()
-        .filter(|case| case.outputs.is_some())
+        .filter(|case| !case.is_refused)
         .for_each(|case| *n.entry(case.op).or_default() += 1);
     let in_scenes = n_scenes();
     for (op, count) in in_scenes {

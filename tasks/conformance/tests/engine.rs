@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::{env, fs};
 
+use serde_json::{Value, json};
 use tensorferry_agreement::engine;
 use tensorferry_conformance::fixtures::repository;
 use tensorferry_conformance::gradients::n_gradient_cases;
 use tensorferry_conformance::manifest::{Case, graph_cases};
 use tensorferry_conformance::op_cases::{FEW_CASES, n_op_cases};
+use tensorferry_conformance::results;
 use tensorferry_front::{ReadOptions, Source, read, read_graph_model};
 use tensorferry_ir::{Model, parse_model, verify};
 use tensorferry_ops::{ALL, OpDef};
@@ -73,8 +75,17 @@ fn graphs_compute_what_tensorflow_computes() {
     let mut n_agreeing = 0;
     let (mut differing, mut lacking) = (Vec::new(), BTreeMap::<String, usize>::new());
     let mut agreeing_by_op = BTreeMap::<String, usize>::new();
+    let mut of_ops = BTreeMap::<String, Graphs>::new();
+    let wasm = results::wasm();
+    let in_wasm: BTreeSet<&str> = texts(&wasm["graph"]);
     for case in graph_cases() {
         let (ops, outcome) = run_case(&case);
+        let in_tfjs = case.tfjs.as_ref().is_some_and(|verdict| verdict.status == "same");
+        for op in &ops {
+            let graphs = of_ops.entry(op.clone()).or_default();
+            graphs.wasm += usize::from(in_wasm.contains(case.id.as_str()));
+            graphs.tfjs += usize::from(in_tfjs);
+        }
         match outcome {
             Outcome::Agrees => {
                 n_agreeing += 1;
@@ -90,7 +101,42 @@ fn graphs_compute_what_tensorflow_computes() {
         println!("{n_agreeing} agree\n\nlacking: {lacking:?}\n\n{}", differing.join("\n"));
     }
     scoreboard(n_agreeing, &agreeing_by_op, &lacking, &differing);
+    results::compare("ops-results.json", &results_of(&agreeing_by_op, &of_ops));
     assert!(n_agreeing >= AGREEING_MIN, "only {n_agreeing} agree:\n{}", differing.join("\n"));
+}
+
+/// In how many graphs an op is that agree elsewhere.
+#[derive(Default)]
+struct Graphs {
+    wasm: usize,
+    tfjs: usize,
+}
+
+fn texts(list: &Value) -> BTreeSet<&str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// Each op with what is known of it, for `docs/coverage.md`.
+fn results_of(native: &BTreeMap<String, usize>, elsewhere: &BTreeMap<String, Graphs>) -> Value {
+    let cases = n_op_cases();
+    let result = |def: &OpDef| {
+        let names = names(def);
+        let graphs = |of: fn(&Graphs) -> usize| -> usize {
+            names.iter().filter_map(|name| elsewhere.get(*name)).map(of).sum()
+        };
+        let n: usize = names.iter().filter_map(|name| native.get(*name)).sum();
+        let n_cases: usize = names.iter().filter_map(|name| cases.get(*name)).sum();
+        let result = json!({
+            "names": names,
+            "gradient": def.has_grad,
+            "cases": n_cases,
+            "graphs": n,
+            "wasm_graphs": graphs(|graphs| graphs.wasm),
+            "tfjs_graphs": graphs(|graphs| graphs.tfjs),
+        });
+        (def.spec.name.to_owned(), result)
+    };
+    ALL.ops().map(result).collect::<serde_json::Map<_, _>>().into()
 }
 
 fn scoreboard(
@@ -102,10 +148,10 @@ fn scoreboard(
     let n_ops: usize = ALL.ops().map(|def| 1 + def.spec.aliases.len()).sum();
     let mut text = format!(
         "# Ops\n\nWritten by `tasks/conformance/tests/engine.rs`; run it with `BLESS=1`.\n\n\
-         {n_ops} names of ops are defined. {n_agreeing} of {} graphs that TensorFlow ran agree;\n\
-         `tests-js/engine.test.mjs` runs the same ones in WebAssembly, and all must agree there too.\n\n\
+         {n_ops} names of ops are defined. {n_agreeing} of {} graphs that TensorFlow ran agree.\n\
+         What runs in WebAssembly and in TensorFlow.js is in [coverage](coverage.md).\n\n\
          *infer* and *eval*: every op here has both. *cases*: on how many recorded inputs the op gives\n\
-         what TensorFlow's kernel gives (`tests/ops/`); of an op that is never recorded alone, in how many\n\
+         what TensorFlow's kernel gives (`tests/ops.rs`); of an op that is never recorded alone, in how many\n\
          recorded scenes it is (`tests/scenes.rs`). *graphs*: in how many agreeing graphs it is.\n\
          *gradient*: on how many recorded inputs of those that have one it is TensorFlow's\n\
          (`tests/gradients.rs`).\n",

@@ -90,6 +90,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tensorferry-conformance", &[]),
     ("tensorferry-agreement", &["", "conformance", "diagnostics", "layers", "store", "tensor"]),
     ("tensorferry-graphs", &["ir", "tensor"]),
+    ("tensorferry-op-checks", &["ir", "kernels", "ops", "tensor"]),
     (
         "tensorferry-hostile",
         &[

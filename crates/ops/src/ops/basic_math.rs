@@ -208,8 +208,10 @@ unary! {
     Tan Tolerance::Ulps(8), ["[0, 1]" => "[0, 1.5574077]"] {
         real: |x| x.by(f64::tan),
         complex: |z| {
-            let scale = (2.0 * z.re).cos() + (2.0 * z.im).cosh();
-            Complex::new((2.0 * z.re).sin() / scale, (2.0 * z.im).sinh() / scale)
+            // Half of cos 2a + cosh 2b, without taking one number from another.
+            let (a, b) = (z.re.sin_cos(), z.im);
+            let scale = a.1 * a.1 + b.sinh() * b.sinh();
+            Complex::new(a.0 * a.1 / scale, b.sinh() * b.cosh() / scale)
         },
     };
 

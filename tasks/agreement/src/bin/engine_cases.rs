@@ -1,5 +1,7 @@
 //! Writes what our engine computes as TensorFlow and Keras do, for `tests-js` to run in WebAssembly.
 //!
+//! `index.json` has the cases, and names the folder of what was recorded of single ops.
+//!
 //! Usage: `engine_cases FOLDER`. `cargo xtask test` calls it. A model that differs natively, which
 //! `docs/ops.md` and `docs/layers.md` list, is not among them.
 
@@ -11,6 +13,7 @@ use tensorferry::engine::{Engine, EngineOptions};
 use tensorferry_agreement::engine::{self, EngineCall};
 use tensorferry_agreement::engine_layers::{Subject, subjects};
 use tensorferry_agreement::recorded::base64;
+use tensorferry_conformance::fixtures;
 use tensorferry_conformance::manifest::{Case, graph_cases};
 use tensorferry_tensor::{DType, DenseTensor, Storage};
 
@@ -19,7 +22,9 @@ fn main() {
     fs::create_dir_all(&folder).expect("the folder can be made");
     let mut entries: Vec<Value> = graph_cases().iter().filter_map(graph_entry).collect();
     entries.extend(subjects().iter().filter_map(layers_entry));
-    let index = serde_json::to_vec(&json!({ "cases": entries })).expect("it is JSON");
+    let ops = fixtures::root().join("ops");
+    let index = json!({ "cases": entries, "ops": ops });
+    let index = serde_json::to_vec(&index).expect("it is JSON");
     fs::write(folder.join("index.json"), index).expect("the folder can be written");
 }
 

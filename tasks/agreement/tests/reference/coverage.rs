@@ -1,4 +1,4 @@
-//! `docs/coverage.md`: which formats and layers are read, written, loaded and agreed upon, counted.
+//! `docs/coverage.md`: which formats, layers and ops are read, written, run and agreed upon, counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -9,6 +9,7 @@ use tensorferry_agreement::run::{convert, options_of, saved_by_tfjs, store_of};
 use tensorferry_conformance::fixtures;
 use tensorferry_conformance::layers_model::files_of;
 use tensorferry_conformance::manifest::{Case, cases};
+use tensorferry_conformance::results;
 use tensorferry_layers::{Tfjs, all, find};
 
 use crate::Verdict;
@@ -26,6 +27,7 @@ pub(crate) fn document(verdicts: &BTreeMap<String, (Case, Verdict)>) -> String {
     );
     formats(&mut text, verdicts, &loads);
     layers(&mut text, verdicts, &loads);
+    ops(&mut text);
     text
 }
 
@@ -119,10 +121,18 @@ fn written(suffix: &str) -> String {
 
 fn layers(text: &mut String, verdicts: &BTreeMap<String, (Case, Verdict)>, loads: &BTreeSet<&str>) {
     text.push_str(
-        "## Layers\n\nOne row for each definition in `crates/layers`. TensorFlow.js: whether it has the \
-         layer; \"some\" depends on the configuration, and the report says why. Fixtures: conversions of \
-         models that hold the layer. Same: of these, the ones that TensorFlow.js loads and predicts the \
-         same with.\n\n| layer | TensorFlow.js | fixtures | same |\n| --- | --- | --- | --- |\n",
+        "## Layers\n\nOne row for each definition in `crates/layers`.\n\n\
+         - infer, native: it lowers to ops, which infer shapes and are computed.\n\
+         - Keras agrees: in how many recorded models it is that compute Keras' numbers natively; wasm: in \
+         how many in WebAssembly (`tests-js/engine.test.mjs`).\n\
+         - gradient: how many of the kinds of ops that it becomes have one; constants and arguments are not \
+         counted.\n\
+         - TensorFlow.js: whether it has the layer; \"some\" depends on the configuration, and the report \
+         says why. TF.js agrees: conversions with the layer that TensorFlow.js loads and predicts Keras' \
+         numbers with, of all with the layer.\n\n\
+         Why a class has no model, and which models are refused: [layers](layers.md).\n\n\
+         | layer | infer | native | wasm | gradient | Keras agrees | TensorFlow.js | TF.js agrees |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (id, (case, verdict)) in verdicts {
@@ -134,6 +144,7 @@ fn layers(text: &mut String, verdicts: &BTreeMap<String, (Case, Verdict)>, loads
             }
         }
     }
+    let results = results::read("layers-results.json");
     for def in all() {
         let has = match def.tfjs {
             Tfjs::Loads => "yes",
@@ -141,8 +152,55 @@ fn layers(text: &mut String, verdicts: &BTreeMap<String, (Case, Verdict)>, loads
             Tfjs::Unknown => "no",
         };
         let (n, n_same) = counts.get(def.class_name).copied().unwrap_or_default();
-        writeln!(text, "| {} | {has} | {n} | {n_same} |", def.class_name)
-            .expect("a String takes it");
+        let result = &results[def.class_name];
+        let lowers = match def.lower {
+            Some(_) => "yes",
+            None if def.class_name.ends_with("Cell") || def.class_name == "StackedRNNCells" => {
+                "inside"
+            }
+            None => "no",
+        };
+        writeln!(
+            text,
+            "| {} | {lowers} | {lowers} | {} | {} of {} | {} | {has} | {n_same} of {n} |",
+            def.class_name,
+            result["wasm_models"],
+            result["ops_with_gradient"],
+            result["ops"],
+            result["models"],
+        )
+        .expect("a String takes it");
+    }
+}
+
+fn ops(text: &mut String) {
+    text.push_str(
+        "\n## Ops\n\nOne row for each definition in `crates/ops`; what it does is in [ops](ops.md). All \
+         infer and are computed natively.\n\n\
+         - TensorFlow agrees: recorded inputs on which the op gives what TensorFlow's kernel gives, and \
+         graphs with it that compute TensorFlow's numbers. wasm: the same in WebAssembly \
+         (`tests-js/ops.test.mjs`, `tests-js/engine.test.mjs`).\n\
+         - gradient: it has one, which is checked against finite differences and TensorFlow.\n\
+         - TF.js agrees: graphs with it that TensorFlow.js 4.22 gives TensorFlow's numbers for.\n\n\
+         | op | wasm | gradient | TensorFlow agrees | TF.js agrees |\n\
+         | --- | --- | --- | --- | --- |\n",
+    );
+    let (native, wasm) = (results::read("ops-results.json"), results::wasm());
+    for (op, result) in native.as_object().into_iter().flatten() {
+        let names: Vec<&str> =
+            result["names"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let in_wasm: u64 = names.iter().filter_map(|name| wasm["ops"][*name].as_u64()).sum();
+        let gradient = if result["gradient"] == true { "yes" } else { "" };
+        let of = |cases: u64, graphs: &Value| format!("{cases} + {graphs}");
+        let cases = result["cases"].as_u64().unwrap_or(0);
+        writeln!(
+            text,
+            "| `{op}` | {} | {gradient} | {} | {} |",
+            of(in_wasm, &result["wasm_graphs"]),
+            of(cases, &result["graphs"]),
+            result["tfjs_graphs"],
+        )
+        .expect("a String takes it");
     }
 }
 

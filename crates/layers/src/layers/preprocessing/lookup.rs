@@ -211,6 +211,11 @@ fn finished(c: &mut Call<'_, '_>, lookup: &Lookup, found: Value) -> Lowered<Valu
 /// Standardized, split into words, looked up, and written as rows of one length.
 pub(super) fn lower_text_vectorization(c: &mut Call<'_, '_>) -> Lowered<Vec<Tensor>> {
     let mut x = c.x()?;
+    if c.flag("ragged", false) {
+        return Err("ragged=true gives rows of unlike lengths; make the layer with ragged=false, \
+                    which pads them with zeros"
+            .to_owned());
+    }
     let lookup = Lookup::of(c)?;
     x = standardized(c, x)?;
     let Some(split) = c.config.get("split") else {

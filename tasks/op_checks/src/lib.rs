@@ -1,18 +1,52 @@
-//! Single ops: our definitions against what TensorFlow's kernels gave.
+//! One op on recorded inputs, against what TensorFlow's kernel gave.
+//!
+//! It stands alone, so that the same check runs natively (`tasks/conformance/tests/ops.rs`) and in
+//! WebAssembly (`tests-js/ops.test.mjs`).
 
 mod vectors;
 
-use std::collections::BTreeMap;
-use std::env;
-
-use tensorferry_conformance::op_cases::{FEW_CASES, OpCase, op_cases};
 use tensorferry_ir::{Shape, parse_attrs, parse_tensors};
 use tensorferry_kernels::Tools;
-use tensorferry_ops::{ALL, Args, Fact, Instance, NoContext, OpDef, Value};
+use tensorferry_ops::{ALL, Args, Fact, Instance, NoContext, Value};
 use tensorferry_tensor::DenseTensor;
+use wasm_bindgen::prelude::wasm_bindgen;
 
-/// So many cases are recorded; more is better, fewer is a mistake.
-const CASES_MIN: usize = 5_000;
+/// One op on some inputs; all texts are in the engine's text form.
+#[derive(Debug, Clone, Copy)]
+pub struct OpCase<'a> {
+    /// TensorFlow's name.
+    pub op: &'a str,
+    /// The node's attributes.
+    pub attrs: &'a str,
+    /// The inputs.
+    pub inputs: &'a str,
+    /// The outputs; `None` when TensorFlow refuses the inputs.
+    pub outputs: Option<&'a str>,
+    /// There are more outputs, which TensorFlow leaves unset.
+    pub is_partial: bool,
+}
+
+impl<'a> OpCase<'a> {
+    /// A line of a recorded file: op, attributes, inputs and outputs between tabs. `!` and an error
+    /// in place of the outputs says that TensorFlow refuses, `...` behind them that there are more.
+    pub fn of_line(line: &'a str) -> Option<Self> {
+        let parts: Vec<&str> = line.split('\t').collect();
+        let &[op, attrs, inputs, outputs] = &parts[..] else { return None };
+        let is_partial = outputs.ends_with(" ...");
+        let outputs = outputs.trim_end_matches(" ...");
+        let outputs = (!outputs.starts_with('!')).then_some(outputs);
+        Some(Self { op, attrs, inputs, outputs, is_partial })
+    }
+}
+
+/// What is wrong with the op of a recorded line; nothing when it does what TensorFlow does.
+#[wasm_bindgen(js_name = checkLine)]
+pub fn check_line(line: &str) -> Option<String> {
+    match OpCase::of_line(line) {
+        Some(case) => check(&case).err(),
+        None => Some("the line is not four texts between tabs".to_owned()),
+    }
+}
 
 fn outputs(instance: &Instance, inputs: &[DenseTensor]) -> Result<Vec<DenseTensor>, String> {
     let values = inputs.iter().cloned().map(Value::from).collect();
@@ -74,11 +108,16 @@ fn check_ways(
     Ok(())
 }
 
-fn check(def: &'static OpDef, case: &OpCase) -> Result<(), String> {
-    let attrs = parse_attrs(&case.attrs).map_err(|e| format!("attributes: {e}"))?;
-    let inputs = parse_tensors(&case.inputs).map_err(|e| format!("inputs: {e}"))?;
+/// Compares an op with what was recorded of it.
+///
+/// # Errors
+/// The first difference, or what the op says.
+pub fn check(case: &OpCase<'_>) -> Result<(), String> {
+    let def = ALL.find(case.op).ok_or("it is not defined")?;
+    let attrs = parse_attrs(case.attrs).map_err(|e| format!("attributes: {e}"))?;
+    let inputs = parse_tensors(case.inputs).map_err(|e| format!("inputs: {e}"))?;
     let instance = Instance::new(def, &attrs, inputs.len()).map_err(|e| e.to_string());
-    let Some(expected) = &case.outputs else {
+    let Some(expected) = case.outputs else {
         let refused = instance.and_then(|instance| outputs(&instance, &inputs));
         return refused
             .map_or(Ok(()), |found| Err(format!("TensorFlow refuses, we give {found:?}")));
@@ -93,10 +132,10 @@ fn check(def: &'static OpDef, case: &OpCase) -> Result<(), String> {
     if found.len() != expected.len() {
         return Err(format!("{} outputs instead of {}", found.len(), expected.len()));
     }
-    if let Some(what) = inputs.first().and_then(|x| vectors::misfit(&case.op, x, &found)) {
+    if let Some(what) = inputs.first().and_then(|x| vectors::misfit(case.op, x, &found)) {
         return Err(what);
     }
-    let found = vectors::aligned(&case.op, found, &expected);
+    let found = vectors::aligned(case.op, found, &expected);
     let pairs = found.iter().zip(&expected).enumerate();
     let mut differences = pairs
         .filter_map(|(i, (a, b))| Some(format!("{i}: {}", def.spec.tolerance.difference(a, b)?)));
@@ -104,51 +143,4 @@ fn check(def: &'static OpDef, case: &OpCase) -> Result<(), String> {
         return Err(format!("output {what}"));
     }
     check_ways(&instance, &inputs, &expected)
-}
-
-#[test]
-fn ops_give_what_tensorflow_gives() {
-    let cases = op_cases();
-    assert!(cases.len() >= CASES_MIN, "only {} cases", cases.len());
-    let mut failures = Vec::new();
-    let mut n_by_op = BTreeMap::<&str, (usize, usize)>::new();
-    for case in &cases {
-        let def = ALL.find(&case.op);
-        let result = def.ok_or_else(|| "it is not defined".to_owned());
-        let result = result.and_then(|def| check(def, case));
-        let n = n_by_op.entry(&case.op).or_default();
-        n.0 += 1;
-        if let Err(what) = result {
-            n.1 += 1;
-            failures.push(format!("{} {}: {what}", case.place, case.op));
-            if env::var_os("VERBOSE").is_some() {
-                failures.push(format!("    {} | {}", case.attrs, case.inputs));
-            }
-        }
-    }
-    let failing = n_by_op.iter().filter(|(_, n)| n.1 > 0);
-    let failing: Vec<String> = failing.map(|(op, n)| format!("{op} {}/{}", n.1, n.0)).collect();
-    assert!(failures.is_empty(), "{}\n\n{}", failures.join("\n"), failing.join(", "));
-}
-
-#[test]
-fn every_op_has_ten_cases_or_a_reason() {
-    let n = tensorferry_conformance::op_cases::n_op_cases();
-    let few = |def: &&OpDef| {
-        let names = std::iter::once(&def.spec.name).chain(def.spec.aliases);
-        names.filter_map(|name| n.get(*name)).sum::<usize>() < 10
-    };
-    let missing: Vec<&str> = ALL
-        .ops()
-        .filter(few)
-        .map(|def| def.spec.name)
-        .filter(|name| !FEW_CASES.iter().any(|(few, _)| few == name))
-        .collect();
-    assert!(missing.is_empty(), "fewer than ten cases: {missing:?}");
-    let idle: Vec<&str> = FEW_CASES
-        .iter()
-        .map(|(name, _)| *name)
-        .filter(|name| !ALL.find(name).is_some_and(|def| few(&def)))
-        .collect();
-    assert!(idle.is_empty(), "have ten cases, or are no ops: {idle:?}");
 }
