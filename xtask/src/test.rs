@@ -102,6 +102,9 @@ fn javascript(with_browser: bool, has_package: bool) -> Result<Vec<Outcome>> {
     if has_browser() {
         run(&mut node_test("browser.test.mjs"))?;
         outcomes.push(Outcome { what, how });
+        run(&mut node_test("wasm.browser.test.mjs"))?;
+        let how = "passed, as far as it has the kernels".to_owned();
+        outcomes.push(Outcome { what: "… on its WebAssembly", how });
         if has_package {
             run(&mut node_test("engine.browser.test.mjs"))?;
             let how = "passed".to_owned();

@@ -142,6 +142,7 @@ fn graph_options(args: &GraphArgs, extra: &ExtraArgs) -> GraphOptions {
         structured_outputs: args.use_structured_outputs_names,
         verify: !extra.no_verify,
         explain: extra.explain,
+        ..GraphOptions::default()
     }
 }
 

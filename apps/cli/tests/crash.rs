@@ -12,19 +12,38 @@ use std::time::{Duration, Instant};
 
 use tensorferry_conformance::fixtures;
 
-/// The two models that take turns, as the options that make them.
-const MODELS: [&[&str]; 2] = [&["--weight_shard_size_bytes=700"], &["--quantize_uint8"]];
+/// What is converted: an input, and two sets of options whose results take turns.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    input: &'static str,
+    options: [&'static [&'static str]; 2],
+}
+
+/// A Keras model as layers.
+const LAYERS: Kind = Kind {
+    input: "models/k2_cnn/model.h5",
+    options: [&["--weight_shard_size_bytes=700"], &["--quantize_uint8"]],
+};
+
+/// A SavedModel as a graph, compared with its source before it is written.
+const GRAPH: Kind = Kind {
+    input: "models/tf1_conv_bn/saved_model",
+    options: [
+        &["--output_format=tfjs_graph_model", "--weight_shard_size_bytes=300"],
+        &["--output_format=tfjs_graph_model", "--quantize_uint8"],
+    ],
+};
 
 /// How often, in continuous integration and in full.
 fn n_runs(short: usize, full: usize) -> usize {
     if std::env::var_os("TENSORFERRY_FULL").is_some() { full } else { short }
 }
 
-fn start(model: usize, target: &Path) -> Child {
-    let input = fixtures::root().join("models/k2_cnn/model.h5");
+fn start(kind: Kind, model: usize, target: &Path) -> Child {
+    let input = fixtures::root().join(kind.input);
     Command::new(env!("CARGO_BIN_EXE_tensorferry"))
         .args(["convert", "--quiet"])
-        .args(MODELS[model])
+        .args(kind.options[model])
         .args([input.as_path(), target])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -32,7 +51,7 @@ fn start(model: usize, target: &Path) -> Child {
         .unwrap()
 }
 
-/// What a page would load: the list of weights and all their bytes.
+/// What a page would load: the topology with the list of weights, and all their bytes.
 type Loaded = (String, Vec<u8>);
 
 /// The model in a folder; panics when a page could not load it whole.
@@ -46,7 +65,7 @@ fn load(dir: &Path, context: &str) -> Loaded {
         let shard = fs::read(&shard).unwrap_or_else(|e| panic!("{context}: {shard:?}: {e}"));
         bytes.extend(shard);
     }
-    (group["weights"].to_string(), bytes)
+    (format!("{}{}", json["modelTopology"], group["weights"]), bytes)
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -61,6 +80,7 @@ fn names(dir: &Path) -> Vec<String> {
 /// A folder to write into, and what the two models look like there.
 struct Arena {
     dir: tempfile::TempDir,
+    kind: Kind,
     whole: Vec<Loaded>,
     seed: u64,
     /// How long a conversion takes here.
@@ -68,19 +88,19 @@ struct Arena {
 }
 
 impl Arena {
-    fn new(parent: &Path) -> Self {
+    fn new(kind: Kind, parent: &Path) -> Self {
         let dir = tempfile::tempdir_in(parent).unwrap();
         let mut whole = Vec::new();
         let began = Instant::now();
         for model in [0, 1] {
             let target = dir.path().join(format!("whole{model}"));
-            assert!(start(model, &target).wait().unwrap().success());
+            assert!(start(kind, model, &target).wait().unwrap().success());
             whole.push(load(&target, "alone"));
         }
         assert_ne!(whole[0], whole[1]);
         let duration = began.elapsed() / 2;
         let seed = u64::from(std::process::id()) << 20 | 0x9e37;
-        Self { dir, whole, seed, duration }
+        Self { dir, kind, whole, seed, duration }
     }
 
     fn target(&self) -> PathBuf {
@@ -123,46 +143,47 @@ fn signal(child: &Child, name: &str) {
 
 #[test]
 fn killed_at_any_time_it_leaves_one_whole_model() {
-    for place in places() {
-        for has_foreign_files in [false, true] {
-            let mut arena = Arena::new(&place);
-            let target = arena.target();
-            assert!(start(0, &target).wait().unwrap().success());
-            if has_foreign_files {
-                fs::write(target.join("index.html"), "page").unwrap();
-            }
-            let mut outcomes = BTreeMap::new();
-            for run in 0..n_runs(25, 125) {
-                let before = arena.which("before");
-                let mut child = start(1 - before, &target);
-                let longest = arena.duration.as_micros() as u64 * 5 / 4 + 1;
-                std::thread::sleep(Duration::from_micros(arena.random(longest)));
-                child.kill().unwrap();
-                let is_done = child.wait().unwrap().success();
-                let context = format!("{place:?}, foreign {has_foreign_files}, run {run}");
-                let after = arena.which(&context);
-                assert!(!is_done || after != before, "{context}: done means done");
-                assert_eq!(target.join("index.html").exists(), has_foreign_files, "{context}");
-                *outcomes.entry((is_done, after == before)).or_insert(0) += 1;
-            }
-            println!("{place:?} foreign {has_foreign_files} (done, still old): {outcomes:?}");
-            // The next run that is let finish leaves no litter.
-            assert!(start(0, &target).wait().unwrap().success());
-            assert_eq!(arena.litter(), [""; 0]);
-            assert_eq!(arena.which("at last"), 0);
+    let places = places();
+    let of_layers = places.iter().flat_map(|place| [(LAYERS, place, false), (LAYERS, place, true)]);
+    let of_graphs = [(GRAPH, &places[0], false)];
+    for (kind, place, has_foreign_files) in of_layers.chain(of_graphs) {
+        let mut arena = Arena::new(kind, place);
+        let target = arena.target();
+        assert!(start(arena.kind, 0, &target).wait().unwrap().success());
+        if has_foreign_files {
+            fs::write(target.join("index.html"), "page").unwrap();
         }
+        let mut outcomes = BTreeMap::new();
+        for run in 0..n_runs(25, 125) {
+            let before = arena.which("before");
+            let mut child = start(arena.kind, 1 - before, &target);
+            let longest = arena.duration.as_micros() as u64 * 5 / 4 + 1;
+            std::thread::sleep(Duration::from_micros(arena.random(longest)));
+            child.kill().unwrap();
+            let is_done = child.wait().unwrap().success();
+            let context = format!("{kind:?} {place:?}, foreign {has_foreign_files}, run {run}");
+            let after = arena.which(&context);
+            assert!(!is_done || after != before, "{context}: done means done");
+            assert_eq!(target.join("index.html").exists(), has_foreign_files, "{context}");
+            *outcomes.entry((is_done, after == before)).or_insert(0) += 1;
+        }
+        println!("{place:?} foreign {has_foreign_files} (done, still old): {outcomes:?}");
+        // The next run that is let finish leaves no litter.
+        assert!(start(arena.kind, 0, &target).wait().unwrap().success());
+        assert_eq!(arena.litter(), [""; 0]);
+        assert_eq!(arena.which("at last"), 0);
     }
 }
 
 #[test]
 fn asked_to_stop_it_cleans_up_and_says_so_by_its_exit_code() {
     for (name, code) in [("TERM", 143), ("INT", 130)] {
-        let mut arena = Arena::new(&std::env::temp_dir());
+        let mut arena = Arena::new(LAYERS, &std::env::temp_dir());
         let target = arena.target();
-        assert!(start(0, &target).wait().unwrap().success());
+        assert!(start(arena.kind, 0, &target).wait().unwrap().success());
         for run in 0..n_runs(15, 100) {
             let before = arena.which("before");
-            let child = start(1 - before, &target);
+            let child = start(arena.kind, 1 - before, &target);
             let longest = arena.duration.as_micros() as u64;
             std::thread::sleep(Duration::from_micros(arena.random(longest)));
             signal(&child, name);
@@ -186,13 +207,13 @@ fn asked_to_stop_it_cleans_up_and_says_so_by_its_exit_code() {
 fn of_several_writers_one_wins_as_a_whole() {
     for (n_writers, runs) in [(2, n_runs(10, 200)), (8, n_runs(4, 200))] {
         for is_there in [false, true] {
-            let arena = Arena::new(&std::env::temp_dir());
+            let arena = Arena::new(LAYERS, &std::env::temp_dir());
             for run in 0..runs {
                 if !is_there {
                     let _ = fs::remove_dir_all(arena.target());
                 }
                 let writers: Vec<Child> =
-                    (0..n_writers).map(|i| start(i % 2, &arena.target())).collect();
+                    (0..n_writers).map(|i| start(arena.kind, i % 2, &arena.target())).collect();
                 for writer in writers {
                     let output = writer.wait_with_output().unwrap();
                     assert!(output.status.success(), "run {run}: {output:?}");
@@ -203,5 +224,60 @@ fn of_several_writers_one_wins_as_a_whole() {
                 assert_eq!(arena.litter(), [""; 0], "run {run}");
             }
         }
+    }
+}
+
+/// A disk that takes no more: files may have so many blocks and no larger ones are written, as when a
+/// quota is used up. Nothing is left, and the model that was there still is.
+#[test]
+fn what_cannot_be_written_leaves_the_old_model() {
+    for kind in [LAYERS, GRAPH] {
+        let arena = Arena::new(kind, &std::env::temp_dir());
+        let target = arena.target();
+        assert!(start(kind, 1, &target).wait().unwrap().success());
+        let mut n_refused = 0;
+        for blocks in [0, 1] {
+            // The signal is ignored, so that writing fails as it does on a full disk.
+            let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+            let output = Command::new("sh")
+                .args([
+                    "-c",
+                    &script,
+                    "sh",
+                    env!("CARGO_BIN_EXE_tensorferry"),
+                    "convert",
+                    "--quiet",
+                ])
+                .args(kind.options[0])
+                .args([fixtures::root().join(kind.input).as_path(), &target])
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            if output.status.success() {
+                continue;
+            }
+            n_refused += 1;
+            assert_eq!(output.status.code(), Some(2), "{kind:?}, {blocks} blocks: {said}");
+            assert_eq!(said.lines().filter(|line| line.starts_with("error")).count(), 1, "{said}");
+            assert_eq!(arena.which("refused"), 1, "{kind:?}, {blocks} blocks");
+            assert_eq!(arena.litter(), [""; 0], "{kind:?}, {blocks} blocks");
+        }
+        assert!(n_refused > 0, "{kind:?}: everything was written");
+    }
+}
+
+/// A folder that nobody may write into, and one that is a file.
+#[test]
+fn a_place_that_takes_nothing_is_refused_before_anything_is_made() {
+    for kind in [LAYERS, GRAPH] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("file"), "text").unwrap();
+        for target in [dir.path().join("file/out"), PathBuf::from("/proc/out")] {
+            let output = start(kind, 0, &target).wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(2), "{kind:?}, {target:?}: {said}");
+            assert_eq!(said.lines().filter(|line| line.starts_with("error")).count(), 1, "{said}");
+        }
+        assert_eq!(names(dir.path()), ["file"], "{kind:?}");
     }
 }

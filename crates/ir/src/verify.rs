@@ -9,6 +9,13 @@ use crate::{Edge, Function, Graph, Model, Node, OpTable};
 /// level takes stack when it runs.
 pub const CALL_DEPTH_MAX: usize = 64;
 
+/// Outputs of all nodes of a graph: so many for each node, and [`OUTPUTS_MIN`] beside them. A node of
+/// a few bytes may say that it has any number.
+const OUTPUTS_PER_NODE: usize = 16;
+
+/// See [`OUTPUTS_PER_NODE`].
+const OUTPUTS_MIN: usize = 1 << 17;
+
 /// Something that a graph must not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Defect {
@@ -94,8 +101,14 @@ impl<'a> Check<'a> {
     }
 
     fn graph(&mut self) {
+        let n_max = OUTPUTS_MIN.saturating_add(OUTPUTS_PER_NODE.saturating_mul(self.graph.len()));
+        let mut n_outputs = 0_usize;
         for id in self.graph.ids() {
             let node = self.graph.node(id);
+            n_outputs = n_outputs.saturating_add(self.n_outputs[id.idx()].unwrap_or(0));
+            if n_outputs > n_max {
+                return self.add(&node.name, format!("with it there are over {n_max} outputs"));
+            }
             if self.graph.find(&node.name) != Some(id) {
                 self.add(&node.name, "another node has the same name");
             }

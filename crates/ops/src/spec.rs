@@ -224,6 +224,10 @@ impl Arg {
     }
 }
 
+/// The most tensors that one output stands for. Graphs that split something into pieces make
+/// hundreds of them; an attribute may say any number.
+const COUNT_MAX: usize = 1 << 16;
+
 /// What a node's attributes and inputs say about the names in a [`Spec`].
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Binding {
@@ -239,7 +243,7 @@ impl Binding {
         let mut binding = Self::default();
         let args: Vec<Arg> = spec.inputs.iter().map(|text| Arg::parse(text)).collect();
         let stated: Vec<Option<usize>> = args.iter().map(|arg| stated_count(arg, attrs)).collect();
-        let n_stated: usize = stated.iter().flatten().sum();
+        let n_stated = stated.iter().flatten().fold(0_usize, |sum, n| sum.saturating_add(*n));
         let n_open = stated.iter().filter(|n| n.is_none()).count();
         let n_rest = n_inputs.checked_sub(n_stated).filter(|rest| match n_open {
             0 => *rest == 0,
@@ -319,8 +323,10 @@ impl Binding {
             let n = known
                 .or_else(|| stated_count(&arg, attrs))
                 .or_else(|| stated_count(&arg, &defaults()).filter(|_| !is_stated(&arg, attrs)));
-            n.map(|n| (arg.name, n))
-                .ok_or_else(|| Error::invalid(format!("an attribute for `{text}` is missing")))
+            let missing = || Error::invalid(format!("an attribute for `{text}` is missing"));
+            let n = n.ok_or_else(missing)?;
+            ensure!(n <= COUNT_MAX, "the output `{}` is {n} tensors, over {COUNT_MAX}", arg.name);
+            Ok((arg.name, n))
         });
         Ok(Outputs(all.collect::<Result<_>>()?))
     }

@@ -3,39 +3,55 @@
 //! Requires: no function calls itself, which the verifier has seen to.
 //! Leaves: no `PartitionedCall`; functions only where `If`, `While` and `Case` hold them.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use tensorferry_diagnostics::{Kind, Problem};
-use tensorferry_ir::{Attr, Edge, EdgeMap, FuncRef, Function, Graph, Model, Node, NodeId, OpTable};
+use tensorferry_ir::{
+    Attr, Edge, EdgeMap, FuncRef, Function, Graph, Model, Node, NodeId, Parameter,
+};
 use tensorferry_ir::{Signature, SignatureTensor};
 use tensorferry_ops::{Effect, Registry};
 
-/// The most nodes that inlining makes: calls of calls may stand for any number.
+/// The most nodes that inlining makes in all, for each node that there is, and [`NODES_MIN`] beside
+/// them: calls of calls may stand for any number.
+const NODES_PER_NODE: usize = 64;
+
+/// See [`NODES_PER_NODE`].
+const NODES_MIN: usize = 20_000;
+
+/// No more, however many there are.
 const NODES_MAX: usize = 4_000_000;
 
 /// Inlines in every graph of `model`, and renames the inputs of a signature to the arguments of the
 /// function that it wraps, as TensorFlow's own converter calls them.
 pub(crate) fn inline_calls(model: &mut Model, ops: &Registry) -> Result<(), Problem> {
     let functions = std::mem::take(&mut model.functions);
+    let n_nodes: usize = functions.values().map(|function| function.graph.len()).sum();
+    let n_nodes = n_nodes + model.graph.len() + model.initializer.len();
+    let n_max = NODES_MIN.saturating_add(NODES_PER_NODE.saturating_mul(n_nodes)).min(NODES_MAX);
+    let n_left = &Cell::new(n_max);
     let wrapper = model.signatures.values().next().and_then(|s| wrapper(&model.graph, s));
-    let mut inliner = Inliner::new(&functions, ops);
+    let mut inliner = Inliner::new(&functions, ops, n_left);
     inliner.transparent = wrapper;
     let map = inliner.body(&model.graph, &Scope::default())?;
     for signature in model.signatures.values_mut() {
         let sides = signature.inputs.iter_mut().chain(&mut signature.outputs);
-        sides.for_each(|tensor| tensor.edge = map.edge(tensor.edge));
+        for tensor in sides {
+            tensor.edge = map.edge(tensor.edge)?;
+        }
     }
     let graph = std::mem::replace(&mut model.graph, inliner.out);
     if let Some(call) = wrapper {
-        name_inputs(model, &graph, call, &map, &functions);
+        name_inputs(model, &graph, call, &map, &functions)?;
     }
-    let mut inliner = Inliner::new(&functions, ops);
+    let mut inliner = Inliner::new(&functions, ops, n_left);
     let map = inliner.body(&model.initializer, &Scope::default())?;
     model.initializer = inliner.out;
     for tensor in &mut model.initializer_outputs {
-        tensor.edge = map.edge(tensor.edge);
+        tensor.edge = map.edge(tensor.edge)?;
     }
-    model.functions = held(model, &functions, ops)?;
+    model.functions = held(model, &functions, ops, n_left)?;
     Ok(())
 }
 
@@ -44,6 +60,7 @@ fn held(
     model: &Model,
     functions: &BTreeMap<String, Function>,
     ops: &Registry,
+    n_left: &Cell<usize>,
 ) -> Result<BTreeMap<String, Function>, Problem> {
     let mut inlined = BTreeMap::new();
     let mut open = named(&model.graph);
@@ -52,7 +69,7 @@ fn held(
         let Some(function) = functions.get(&name).filter(|_| !inlined.contains_key(&name)) else {
             continue;
         };
-        let function = Inliner::new(functions, ops).function(function)?;
+        let function = Inliner::new(functions, ops, n_left).function(function)?;
         open.extend(named(&function.graph));
         inlined.insert(name, function);
     }
@@ -79,16 +96,17 @@ fn name_inputs(
     call: NodeId,
     map: &Mapping,
     functions: &BTreeMap<String, Function>,
-) {
-    let Some(function) = callee(before.node(call), functions) else { return };
+) -> Result<(), Problem> {
+    let Some(function) = callee(before.node(call), functions) else { return Ok(()) };
     for (argument, edge) in function.arguments.iter().zip(&before.node(call).inputs) {
-        let id = map.edge(*edge).node;
+        let id = map.edge(*edge)?.node;
         let is_input = |tensor: &SignatureTensor| tensor.edge.node == id;
         let is_fed = model.signatures.values().any(|s| s.inputs.iter().any(is_input));
         if is_fed && model.graph.find(&argument.name).is_none() {
             model.graph.rename(id, &argument.name);
         }
     }
+    Ok(())
 }
 
 /// The function that a node calls at once, when it is a call.
@@ -116,14 +134,27 @@ struct Scope {
 /// Where nodes went.
 #[derive(Default)]
 struct Mapping {
+    /// Of arguments and calls, which leave no node.
     edges: EdgeMap<Edge>,
+    /// Of all others, whose outputs keep their numbers.
+    nodes: Vec<Option<NodeId>>,
     /// The new nodes that stand for "after this node".
     after: Vec<Vec<NodeId>>,
 }
 
 impl Mapping {
-    fn edge(&self, edge: Edge) -> Edge {
-        *self.edges.get(&edge).expect("every output that is read was given a place")
+    fn find(&self, edge: Edge) -> Option<Edge> {
+        let moved = |node| Edge { node, output: edge.output };
+        self.edges.get(&edge).copied().or_else(|| self.nodes[edge.node.idx()].map(moved))
+    }
+
+    /// A call may say that it has more outputs than the function has results.
+    fn edge(&self, edge: Edge) -> Result<Edge, Problem> {
+        let missing = || {
+            let what = format!("output {} is read of a call that does not give it", edge.output);
+            Problem::input(what)
+        };
+        self.find(edge).ok_or_else(missing)
     }
 }
 
@@ -133,19 +164,26 @@ struct Inliner<'a> {
     out: Graph,
     /// The call whose body gets no prefix.
     transparent: Option<NodeId>,
+    /// Nodes that may still be made.
+    n_left: &'a Cell<usize>,
 }
 
 impl<'a> Inliner<'a> {
-    fn new(functions: &'a BTreeMap<String, Function>, ops: &'a Registry) -> Self {
-        Self { functions, ops, out: Graph::default(), transparent: None }
+    fn new(
+        functions: &'a BTreeMap<String, Function>,
+        ops: &'a Registry,
+        n_left: &'a Cell<usize>,
+    ) -> Self {
+        Self { functions, ops, out: Graph::default(), transparent: None, n_left }
     }
 
     fn function(mut self, function: &Function) -> Result<Function, Problem> {
         let map = self.body(&function.graph, &Scope::default())?;
-        let results = function.results.iter();
+        let at = |result: &(Parameter, Edge)| Ok((result.0.clone(), map.edge(result.1)?));
+        let results = function.results.iter().map(at);
         let after = |id: &NodeId| map.after[id.idx()].clone();
         Ok(Function {
-            results: results.map(|(result, edge)| (result.clone(), map.edge(*edge))).collect(),
+            results: results.collect::<Result<_, Problem>>()?,
             control_results: function.control_results.iter().flat_map(after).collect(),
             graph: self.out,
             name: function.name.clone(),
@@ -161,7 +199,11 @@ impl<'a> Inliner<'a> {
             let name = &graph.node(id).name;
             Problem::input("it depends on itself").at(format!("node {name}"))
         })?;
-        let mut map = Mapping { edges: EdgeMap::default(), after: vec![Vec::new(); graph.len()] };
+        let mut map = Mapping {
+            edges: EdgeMap::default(),
+            nodes: vec![None; graph.len()],
+            after: vec![Vec::new(); graph.len()],
+        };
         // Inputs that come from the end of a loop, which is not there yet.
         let mut backward: Vec<(NodeId, usize, Edge)> = Vec::new();
         for id in order {
@@ -182,8 +224,8 @@ impl<'a> Inliner<'a> {
             }
             let new = self.copy(node, scope, &map)?;
             for (i, edge) in node.inputs.iter().enumerate() {
-                match map.edges.get(edge) {
-                    Some(mapped) => self.out.node_mut(new).inputs.push(*mapped),
+                match map.find(*edge) {
+                    Some(mapped) => self.out.node_mut(new).inputs.push(mapped),
                     None => {
                         self.out.node_mut(new).inputs.push(new.into());
                         backward.push((new, i, *edge));
@@ -191,31 +233,22 @@ impl<'a> Inliner<'a> {
                 }
             }
             map.after[id.idx()] = vec![new];
-            let n_outputs = self.n_outputs(graph, id);
-            for output in 0..n_outputs {
-                map.edges.insert(Edge { node: id, output }, Edge { node: new, output });
-            }
+            map.nodes[id.idx()] = Some(new);
         }
         for (node, input, edge) in backward {
-            self.out.node_mut(node).inputs[input] = map.edge(edge);
+            let at = |problem: Problem| problem.at(format!("node {}", self.out.node(node).name));
+            let edge = map.edge(edge).map_err(at)?;
+            self.out.node_mut(node).inputs[input] = edge;
         }
         Ok(map)
     }
 
-    /// The outputs of a node; of an op that is not known those that someone may read.
-    fn n_outputs(&self, graph: &Graph, id: NodeId) -> u32 {
-        let node = graph.node(id);
-        match self.ops.outputs(&node.op, &node.attrs, node.inputs.len()) {
-            Some(Ok(outputs)) => u32::try_from(outputs.len()).unwrap_or(u32::MAX),
-            _ => OUTPUTS_UNKNOWN,
-        }
-    }
-
     fn copy(&mut self, node: &Node, scope: &Scope, map: &Mapping) -> Result<NodeId, Problem> {
-        if self.out.len() >= NODES_MAX {
-            let what = format!("functions inside functions make over {NODES_MAX} nodes");
-            return Err(Problem::new(Kind::Limit, what));
-        }
+        let Some(left) = self.n_left.get().checked_sub(1) else {
+            let what = "functions inside functions make too many nodes";
+            return Err(Problem::new(Kind::Limit, what).at(format!("node {}", node.name)));
+        };
+        self.n_left.set(left);
         let name = self.out.free_name(&format!("{}{}", scope.prefix, node.name));
         let mut new = Node::new(name, node.op.clone());
         new.attrs = node.attrs.clone();
@@ -242,17 +275,20 @@ impl<'a> Inliner<'a> {
         let mut control: Vec<NodeId> =
             node.control.iter().flat_map(|id| map.after[id.idx()].clone()).collect();
         control.extend(&scope.control);
+        let arguments: Result<_, Problem> =
+            node.inputs.iter().map(|edge| map.edge(*edge)).collect();
+        let at = |problem: Problem| problem.at(format!("node {}", node.name));
         let inner = Scope {
             prefix: match is_transparent {
                 true => scope.prefix.clone(),
                 false => format!("{}{}/", scope.prefix, node.name),
             },
-            arguments: Some(node.inputs.iter().map(|edge| map.edge(*edge)).collect()),
+            arguments: Some(arguments.map_err(at)?),
             control: control.clone(),
         };
         let body = self.body(&function.graph, &inner)?;
         for (output, (_, edge)) in (0_u32..).zip(&function.results) {
-            map.edges.insert(Edge { node: id, output }, body.edge(*edge));
+            map.edges.insert(Edge { node: id, output }, body.edge(*edge).map_err(at)?);
         }
         // Who waits for the call waits for its effects and for what it waited for.
         control.extend(function.control_results.iter().flat_map(|id| body.after[id.idx()].clone()));
@@ -262,6 +298,3 @@ impl<'a> Inliner<'a> {
         Ok(())
     }
 }
-
-/// Outputs that an op is given of which nothing is known.
-const OUTPUTS_UNKNOWN: u32 = 64;

@@ -310,6 +310,7 @@ impl<'g> Engine<'g, '_, '_> {
         }
         self.run.check_outputs(instance, &inputs)?;
         let outputs = self.run.node(instance, self.function, &this.name, inputs)?;
+        self.run.count_bytes(&outputs)?;
         Ok(outputs.into_iter().map(Some).collect())
     }
 

@@ -7,9 +7,12 @@ use tensorferry_ops::{Error, Fact, InferContext, Instance, Registry, Result};
 
 use crate::plan::place;
 
-/// Nodes looked at while one model is planned. Loops inside loops are looked at several times; a
-/// model that needs more than this is made to.
-const NODES_MAX: usize = 4_000_000;
+/// How often the nodes of a model are looked at while it is planned, and [`NODES_MIN`] beside that.
+/// Loops inside loops are looked at several times; a model that needs more than this is made to.
+const LOOKS_PER_NODE: usize = 64;
+
+/// See [`LOOKS_PER_NODE`].
+const NODES_MIN: usize = 20_000;
 
 /// Infers facts in one model.
 pub(crate) struct Inference<'a> {
@@ -21,7 +24,10 @@ pub(crate) struct Inference<'a> {
 
 impl<'a> Inference<'a> {
     pub(crate) fn new(model: &'a Model, ops: &'a Registry) -> Self {
-        Self { model, ops, n_left: NODES_MAX, depth: 0 }
+        let functions = model.functions.values().map(|function| function.graph.len());
+        let n_nodes = functions.sum::<usize>() + model.graph.len() + model.initializer.len();
+        let n_left = NODES_MIN.saturating_add(LOOKS_PER_NODE.saturating_mul(n_nodes));
+        Self { model, ops, n_left, depth: 0 }
     }
 
     pub(crate) fn model(&self) -> &'a Model {

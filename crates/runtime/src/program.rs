@@ -21,6 +21,9 @@ pub struct Limits {
     /// The most bytes that the outputs of one node take. What a node is about to make is compared
     /// with it before there is memory for it, wherever its shape is known by then.
     pub bytes: u64,
+    /// The most bytes that the outputs of all nodes of one run take together, those in loops as
+    /// often as they run: a bound of its memory and, roughly, of its time.
+    pub bytes_in_all: u64,
 }
 
 impl Default for Limits {
@@ -28,7 +31,8 @@ impl Default for Limits {
     /// takes far fewer steps and bytes.
     fn default() -> Self {
         // Where pointers have 32 bits, nothing is larger than half of what they reach.
-        Self { steps: 50_000_000, bytes: (1 << 32).min(isize::MAX as u64) }
+        let bytes = (1 << 32).min(isize::MAX as u64);
+        Self { steps: 50_000_000, bytes, bytes_in_all: u64::MAX }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::frames;
 use crate::observer::Observer;
 use crate::plan::{Body, Step, Straight, byte_len, place};
 use crate::plans::Plans;
-use crate::program::{Program, State};
+use crate::program::{Limits, Program, State};
 
 /// What goes on during a run.
 pub(crate) struct Run<'a> {
@@ -17,6 +17,7 @@ pub(crate) struct Run<'a> {
     state: &'a mut State,
     observer: Option<&'a mut dyn Observer>,
     steps_left: u64,
+    bytes_left: u64,
     depth: usize,
 }
 
@@ -47,7 +48,15 @@ impl Context for AtNode<'_, '_> {
 
 impl<'a> Run<'a> {
     pub(crate) fn new(program: &'a Program, state: &'a mut State) -> Self {
-        Self { program, state, observer: None, steps_left: program.limits.steps, depth: 0 }
+        let Limits { steps, bytes_in_all, .. } = program.limits;
+        Self {
+            program,
+            state,
+            observer: None,
+            steps_left: steps,
+            bytes_left: bytes_in_all,
+            depth: 0,
+        }
     }
 
     /// The same run, seen by `observer`.
@@ -137,6 +146,7 @@ impl<'a> Run<'a> {
         let Some(kernel) = &step.way else {
             let outputs = self.node(&step.instance, function, &step.name, inputs)?;
             step.expected.iter().zip(&outputs).try_for_each(agree)?;
+            self.count_bytes(&outputs)?;
             return Ok(outputs);
         };
         let inputs = read(&step.instance, inputs)?;
@@ -145,6 +155,7 @@ impl<'a> Run<'a> {
         let outputs = kernel.run(&mut inputs, &mut self.state.tools);
         self.end();
         let outputs = outputs?;
+        self.count_bytes(&outputs)?;
         // What nobody else reads is written again.
         for value in inputs.into_values() {
             if let Value::Tensor(tensor) = value
@@ -175,7 +186,28 @@ impl<'a> Run<'a> {
         if n_bytes > max {
             return Err(Error::limit(format!("its outputs take {n_bytes} bytes, over {max}")));
         }
+        if n_bytes > self.bytes_left {
+            return Err(self.too_many_bytes());
+        }
         Ok(())
+    }
+
+    /// Counts what a node made, strings with their text. What it took over from its inputs counts
+    /// again: a run that makes so much is no small one either way. Lists have limits of their own.
+    pub(crate) fn count_bytes(&mut self, outputs: &[Value]) -> Result<()> {
+        if self.program.limits.bytes_in_all == u64::MAX {
+            return Ok(());
+        }
+        let tensors = outputs.iter().filter_map(Value::tensor);
+        let made: u64 = tensors.map(|tensor| tensor.byte_len() as u64).sum();
+        let left = self.bytes_left.checked_sub(made);
+        self.bytes_left = left.ok_or_else(|| self.too_many_bytes())?;
+        Ok(())
+    }
+
+    fn too_many_bytes(&self) -> Error {
+        let max = self.program.limits.bytes_in_all;
+        Error::limit(format!("with it the outputs of the run take over {max} bytes"))
     }
 
     fn begin(&mut self, instance: &Instance, name: &str) {

@@ -111,7 +111,7 @@ fn write(
     let source = flags.verify.then(|| model.clone());
     let better = optimize(model, &ALL, &passes, &mut log)?;
     let verdict = match source {
-        Some(source) => verify(&source, &better, &graph.signature),
+        Some(source) => verify(&source, &better, &graph.signature, flags.verify_bytes),
         None => Verdict::Skipped("--no-verify was given".to_owned()),
     };
     let mut written = tfjs_graph(&better, &ALL, graph, tfjs)?;
@@ -121,9 +121,16 @@ fn write(
             "what it computes: run on {n_runs} inputs before and after, at most \
              {max_difference:.0e} apart"
         )),
-        Verdict::Skipped(reason) => written.warnings.push(Problem::unsupported(format!(
-            "the result was not compared with the source: {reason}"
-        ))),
+        Verdict::Broken(problems) => {
+            let hinted = problems.0.into_iter().map(|problem| match problem.hint {
+                Some(_) => problem,
+                None => problem.hint("--no-verify writes the graph as it is"),
+            });
+            return Err(Problems(hinted.collect()));
+        }
+        Verdict::Skipped(reason) | Verdict::TooMuch(reason) => written.warnings.push(
+            Problem::unsupported(format!("the result was not compared with the source: {reason}")),
+        ),
         Verdict::Differs(what) => {
             return Err(Problem::new(
                 tensorferry_diagnostics::Kind::Bug,

@@ -160,6 +160,9 @@ pub struct GraphOptions {
     pub structured_outputs: bool,
     /// Run the graph before and after on seeded inputs, and write nothing when the outputs differ.
     pub verify: bool,
+    /// The most bytes that all nodes' outputs may take in a run of that comparison; a graph that
+    /// takes more is not compared, which the report says.
+    pub verify_bytes: u64,
     /// Report what each pass did, and what it would not do although it looked likely.
     pub explain: bool,
 }
@@ -174,6 +177,7 @@ impl Default for GraphOptions {
             strip_debug_ops: true,
             structured_outputs: false,
             verify: true,
+            verify_bytes: 2 << 30,
             explain: false,
         }
     }

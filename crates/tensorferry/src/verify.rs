@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use tensorferry_diagnostics::{Kind, Problems};
 use tensorferry_ir::{Graph, Model};
 use tensorferry_ops::{ALL, Effect};
+use tensorferry_runtime::Limits;
 use tensorferry_tensor::DenseTensor;
 
 use crate::engine::{DrawOptions, Engine, EngineOptions, TensorSpec, difference, draw};
@@ -20,6 +22,10 @@ pub(crate) enum Verdict {
     },
     /// It could not be made.
     Skipped(String),
+    /// The source is no graph that could run, whatever is fed: types or shapes do not go together.
+    Broken(Problems),
+    /// It would take too long or too much memory, whatever is fed.
+    TooMuch(String),
     /// They differ.
     Differs(String),
 }
@@ -36,18 +42,35 @@ const RUNS: u64 = 2;
 /// Relative to the largest number of an output: what another order of adding up may change.
 const TOLERANCE: f64 = 1e-4;
 
-/// Runs both on seeded inputs.
-pub(crate) fn verify(source: &Model, result: &Model, signature: &str) -> Verdict {
+/// Nodes that one run of the comparison executes. Recurrent layers take some ten thousand; a loop
+/// that does not end is given up before it costs more than the conversion.
+const STEPS_MAX: u64 = 200_000;
+
+/// Runs both on seeded inputs. `bytes_max` is what the outputs of all nodes of a run may take.
+pub(crate) fn verify(source: &Model, result: &Model, signature: &str, bytes_max: u64) -> Verdict {
     if let Some(op) = random_op(source) {
         return Verdict::Skipped(format!("`{op}` gives other numbers every time"));
     }
     let options =
         EngineOptions { signature: Some(signature.to_owned()), ..EngineOptions::default() };
-    let mut before = match Engine::of_graph(source.clone(), &options) {
+    let limits = Limits { steps: STEPS_MAX, bytes: bytes_max, bytes_in_all: bytes_max };
+    let mut before = match Engine::of_graph(source.clone(), &options, limits) {
         Ok(engine) => engine,
+        Err(problems) if problems.0.iter().any(|problem| problem.kind == Kind::Input) => {
+            return Verdict::Broken(problems);
+        }
         Err(problems) => return Verdict::Skipped(format!("the source does not run: {problems}")),
     };
-    let mut after = match Engine::of_graph(result.clone(), &options) {
+    let mut after = match Engine::of_graph(
+        result.clone(),
+        &options,
+        Limits {
+            // What the source may do, another way to say it may do too.
+            steps: STEPS_MAX * 2,
+            bytes_in_all: bytes_max.saturating_mul(4),
+            bytes: bytes_max.saturating_mul(4),
+        },
+    ) {
         Ok(engine) => engine,
         Err(problems) => return Verdict::Differs(format!("it does not run: {problems}")),
     };
@@ -76,6 +99,9 @@ fn runs(before: &mut Engine, after: &mut Engine, options: &DrawOptions) -> Verdi
         };
         let expected = match before.run(&inputs, &[]) {
             Ok(expected) => expected,
+            Err(problems) if n_runs == 0 && is_limit(&problems) => {
+                return Verdict::TooMuch(problems.to_string());
+            }
             Err(problems) if n_runs == 0 => return Verdict::Skipped(problems.to_string()),
             Err(_) => break,
         };
@@ -90,6 +116,10 @@ fn runs(before: &mut Engine, after: &mut Engine, options: &DrawOptions) -> Verdi
         n_runs += 1;
     }
     Verdict::Same { n_runs, max_difference }
+}
+
+fn is_limit(problems: &Problems) -> bool {
+    problems.0.iter().any(|problem| problem.kind == Kind::Limit)
 }
 
 type Named = [(String, DenseTensor)];

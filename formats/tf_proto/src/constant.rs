@@ -39,6 +39,9 @@ pub enum ConstantError {
         /// What is stored.
         found: u64,
     },
+    /// Raw bytes and a list of numbers: readers would not agree on which counts.
+    #[error("the elements are stored twice")]
+    Twice,
     /// Fewer elements than the shape has, and the rest would take too much memory.
     #[error("{bytes} bytes made of repeated values, which passes the limit of {limit}")]
     TooMuchFill {
@@ -88,6 +91,9 @@ pub fn decode_constant(tensor: &TensorProto, fill_max: u64) -> Result<Constant, 
             filled(numbers(tensor, size), size, expected, fill_max)?
         } else {
             check_length(expected, &tensor.tensor_content)?;
+            if !numbers(tensor, size).is_empty() {
+                return Err(ConstantError::Twice);
+            }
             tensor.tensor_content.clone()
         }
     };

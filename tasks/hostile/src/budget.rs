@@ -101,6 +101,12 @@ pub fn of_text(byte_len: u64) -> u64 {
     64 * MIB + 20 * byte_len
 }
 
+/// What reading a graph of `byte_len` bytes may hold: values that are said once and repeated stand
+/// for more than is stored.
+pub fn of_graph(byte_len: u64) -> u64 {
+    of_refusal(byte_len) + 64 * MIB + 64 * byte_len
+}
+
 /// What a conversion may hold that writes `written` bytes.
 pub fn of_conversion(written: u64) -> u64 {
     96 * MIB + 2 * written

@@ -107,6 +107,9 @@ pub fn check_problems(problems: &Problems) {
     }
 }
 
+/// What a comparison of two graphs may make, so that a conversion stays within its budget.
+pub const VERIFY_BYTES: u64 = 16 << 20;
+
 /// Several ways to convert a Keras model; the same number gives the same one.
 pub fn options(number: u32) -> ConvertOptions {
     let mut options = ConvertOptions::default();

@@ -11,6 +11,7 @@ pub mod convert;
 pub mod files;
 pub mod keras;
 pub mod mutate;
+pub mod proto;
 pub mod raw_hdf5;
 pub mod raw_table;
 pub mod raw_zip;

@@ -4,13 +4,15 @@ use std::io::Read;
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
+use tensorferry_tf_proto::Message;
+use tensorferry_tf_proto::tensorflow::SavedModel;
 
 use crate::choices::run;
 use crate::files::join;
 use crate::mutate::Random;
 use crate::raw_hdf5 as raw;
 use crate::raw_zip::{RawEntry, archive};
-use crate::{keras, raw_table};
+use crate::{keras, proto, raw_table};
 
 /// Larger files cost the fuzzer more than they give.
 const SEED_BYTES_MAX: usize = 24 << 10;
@@ -99,6 +101,77 @@ pub fn bundle() -> Vec<Vec<u8>> {
         all.push(join(&[&raw_table::write(&rows), data]));
     }
     all
+}
+
+/// Recorded SavedModels that are small: tables, loops, signatures, Keras 2 and 3, TensorFlow 1.
+const SAVED_MODELS: [&str; 15] = [
+    "k2_tutorial/saved_model",
+    "k3_act_mish/export",
+    "k3_attention/export",
+    "op_conv2d_const/saved_model",
+    "op_one_hot/saved_model",
+    "op_random/saved_model",
+    "op_string_equal/saved_model",
+    "tf1_conv_bn/saved_model",
+    "tf1_table/saved_model",
+    "tf2_no_signature/saved_model",
+    "tf2_signatures/saved_model",
+    "tf2_supported_custom/saved_model",
+    "tf2_table_file/saved_model",
+    "tf2_while/saved_model",
+    "tf2_while_nested/saved_model",
+];
+
+/// A file of a recorded SavedModel; empty when it has none of that name.
+fn saved_file(model: &str, name: &str) -> Vec<u8> {
+    let path = tensorferry_conformance::fixtures::root().join("models").join(model).join(name);
+    std::fs::read(path).unwrap_or_default()
+}
+
+/// Graphs at random.
+fn graphs() -> impl Iterator<Item = tensorferry_ir::Model> {
+    (0..24).map(|seed| tensorferry_graphs::graph_of_seed(seed).model)
+}
+
+/// `saved_model.pb` of recorded models and of graphs at random.
+///
+/// # Panics
+/// When a recorded model is not there.
+pub fn saved_model() -> Vec<Vec<u8>> {
+    let recorded = SAVED_MODELS.map(|model| saved_file(model, "saved_model.pb"));
+    assert!(recorded.iter().all(|file| !file.is_empty()), "a recorded model is missing");
+    let made = graphs().map(|model| proto::saved_model(&model).encode_to_vec());
+    recorded.into_iter().chain(made).filter(|file| file.len() <= 2 * SEED_BYTES_MAX).collect()
+}
+
+/// The checkpoint's index and shard in front of `saved_model.pb`.
+pub fn saved_models() -> Vec<Vec<u8>> {
+    let one = |model: &&str| {
+        let [index, shard, pb] = [
+            "variables/variables.index",
+            "variables/variables.data-00000-of-00001",
+            "saved_model.pb",
+        ]
+        .map(|name| saved_file(model, name));
+        join(&[&index, &shard, &pb])
+    };
+    let recorded: Vec<Vec<u8>> = SAVED_MODELS.iter().map(one).collect();
+    let made = graphs().map(|model| join(&[b"", b"", &proto::saved_model(&model).encode_to_vec()]));
+    recorded.into_iter().chain(made).filter(|file| file.len() <= 3 * SEED_BYTES_MAX).collect()
+}
+
+/// GraphDefs: graphs at random, and the graphs of recorded SavedModels.
+///
+/// # Panics
+/// When a recorded model is not there.
+pub fn graph_def() -> Vec<Vec<u8>> {
+    let of = |model: &str| {
+        let pb = SavedModel::decode(&saved_file(model, "saved_model.pb")[..]).expect("recorded");
+        let graph = pb.meta_graphs.into_iter().next().and_then(|meta| meta.graph_def);
+        graph.expect("TensorFlow wrote one").encode_to_vec()
+    };
+    let made = graphs().map(|model| proto::graph_def(&model).encode_to_vec());
+    made.chain(SAVED_MODELS.map(of)).filter(|file| file.len() <= SEED_BYTES_MAX).collect()
 }
 
 /// Texts: models, configs, numbers of every kind.

@@ -8,7 +8,7 @@ use tensorferry_ir::{
     ASSET_ATTR, Attr, Constant, Edge, Graph, OpTable, Shape, Signature, SignatureTensor, Type,
     VALUE_ATTR,
 };
-use tensorferry_store::{Store, read_all};
+use tensorferry_store::{Store, is_contained, read_all};
 use tensorferry_tensor::{DType, DenseTensor};
 use tensorferry_tf_proto::tensorflow::{
     GraphDef, MetaGraphDef, SignatureDef, TensorInfo, collection_def, tensor_info::Encoding,
@@ -206,6 +206,12 @@ fn assets(place: &Place<'_>, meta: &MetaGraphDef) -> Result<Assets, Problem> {
     let mut assets = Assets::new();
     for asset in &meta.asset_file_def {
         let Some(node) = asset.tensor_info.as_ref().and_then(tensor_name) else { continue };
+        if !is_contained(&asset.filename) {
+            return Err(Problem::input("an asset's name leads out of the model")
+                .in_file(place.file)
+                .at("asset_file_def.filename")
+                .expected("a name below `assets`", format!("`{}`", asset.filename)));
+        }
         let path = format!("{}assets/{}", place.folder, asset.filename);
         let blob = place.store.open(&path).map_err(|e| errors::store(&e))?;
         let content = read_all(blob.as_ref()).map_err(|e| errors::io(&path, "", &e))?;

@@ -78,7 +78,16 @@ fn choose<'a>(
     };
     let serve = vec!["serve".to_owned()];
     let wanted = sorted(request.tags.clone().unwrap_or(serve));
-    let found = saved.meta_graphs.iter().find(|meta| sorted(tags_of(meta)) == wanted);
+    if saved.meta_graphs.is_empty() {
+        return Err(Problem::input("the SavedModel has no meta graph").at("meta_graphs"));
+    }
+    let mut all = saved.meta_graphs.iter().filter(|meta| sorted(tags_of(meta)) == wanted);
+    let found = all.next();
+    if all.next().is_some() {
+        return Err(Problem::input("several meta graphs have these tags")
+            .at("meta_info_def.tags")
+            .expected("one", shown(&wanted)));
+    }
     match (found, &saved.meta_graphs[..]) {
         (Some(meta), _) => Ok((meta, Vec::new())),
         // Hub modules of TensorFlow 1 have no tags at all.

@@ -17,6 +17,9 @@ const SUFFIX: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
 /// Calls inside calls on the way to the ops that assign.
 const DEPTH_MAX: usize = 8;
 
+/// Nodes looked at on that way: calls of calls may stand for any number.
+const NODES_MAX: usize = 1_000_000;
+
 /// Where the value of a variable is.
 struct Stored {
     key: String,
@@ -76,11 +79,22 @@ impl<'a> Scope<'a> {
     }
 }
 
+/// What is looked for, and what was found.
+struct Scan<'a> {
+    index: &'a Index<'a>,
+    found: HashMap<String, Stored>,
+    /// Nodes that may still be looked at; a variable that is not found by then has no value.
+    n_left: usize,
+}
+
 /// Collects what `AssignVariableOp` and `Assign` take out of `RestoreV2`.
-fn scan(index: &Index<'_>, scope: &Scope<'_>, depth: usize, found: &mut HashMap<String, Stored>) {
+fn scan(all: &mut Scan<'_>, scope: &Scope<'_>, depth: usize) {
     for node in scope.nodes.values() {
-        if let Some(function) = index.callee(node).filter(|_| depth < DEPTH_MAX) {
-            scan(index, &inner(scope, node, function), depth + 1, found);
+        let Some(left) = all.n_left.checked_sub(1) else { return };
+        all.n_left = left;
+        if let Some(function) = all.index.callee(node).filter(|_| depth < DEPTH_MAX) {
+            all.n_left = all.n_left.saturating_sub(function.node_def.len());
+            scan(all, &inner(scope, node, function), depth + 1);
         }
         let is_assign = matches!(node.op.as_str(), "AssignVariableOp" | "Assign");
         let [target, value, ..] = &node.input[..] else { continue };
@@ -90,7 +104,7 @@ fn scan(index: &Index<'_>, scope: &Scope<'_>, depth: usize, found: &mut HashMap<
         }
         if let (Some(handle), Some(key)) = (scope.handle(target), scope.element(restore, 1, at)) {
             let slice = scope.element(restore, 2, at).unwrap_or_default();
-            found.insert(handle, Stored { key, slice });
+            all.found.insert(handle, Stored { key, slice });
         }
     }
 }
@@ -120,14 +134,14 @@ impl Values {
         let blob = place.store.open(&file).map_err(|e| errors::store(&e))?;
         let bundle = Bundle::open(blob.as_ref(), &prefix, &|name| place.store.open(name))
             .map_err(|e| errors::bundle(&file, &e))?;
-        let mut by_node = HashMap::new();
+        let mut all = Scan { index, found: HashMap::new(), n_left: NODES_MAX };
         let restore = meta.saver_def.as_ref().map(|saver| saver.restore_op_name.as_str());
         if let (Some(restore), Some(graph)) = (restore, &meta.graph_def) {
             let part = index.needed(graph, &[node_of(restore)]);
             let nodes = part.node.iter().map(|node| (node.name.as_str(), node)).collect();
-            scan(index, &Scope { nodes, arguments: HashMap::new() }, 0, &mut by_node);
+            scan(&mut all, &Scope { nodes, arguments: HashMap::new() }, 0);
         }
-        Ok(Self { file, bundle: Some(bundle), by_node })
+        Ok(Self { file, bundle: Some(bundle), by_node: all.found })
     }
 
     /// The value of the variable that `node` makes; `None` when the checkpoint has none.

@@ -54,9 +54,9 @@ impl<'a> Message<'a> {
                 let n = self.varint()?;
                 Field::Bytes(self.take(usize::try_from(n).unwrap_or(usize::MAX))?)
             }
-            5 => Field::Fixed32(
-                self.take(4)?.try_into().map_err(|_| Error::invalid("four bytes"))?,
-            ),
+            5 => {
+                Field::Fixed32(self.take(4)?.try_into().map_err(|_| Error::invalid("four bytes"))?)
+            }
             wire => fail!("a field of the record is of wire type {wire}"),
         };
         Ok(Some((tag >> 3, field)))
@@ -272,8 +272,7 @@ impl Wanted {
             longest = longest.max(n);
         }
         let (n, longest) = (all.len(), longest.cast_signed() as i64);
-        let shape =
-            if self.is_single { vec![longest] } else { vec![column.len() as i64, longest] };
+        let shape = if self.is_single { vec![longest] } else { vec![column.len() as i64, longest] };
         let rank = shape.len();
         Ok([
             DenseTensor::new(&[n, rank], places).into(),
@@ -303,8 +302,10 @@ impl Wanted {
         }
         // Only the first dim is open: rows are as long as the longest one.
         let rest = shape.0.as_deref().and_then(|dims| dims.split_first()).map(|(_, rest)| rest);
-        let rest: Option<Vec<usize>> = rest.and_then(|rest| rest.iter().map(|d| d.known()).collect());
-        let rest = rest.ok_or_else(|| Error::invalid(format!("`{shown}` has the shape {shape}")))?;
+        let rest: Option<Vec<usize>> =
+            rest.and_then(|rest| rest.iter().map(|d| d.known()).collect());
+        let rest =
+            rest.ok_or_else(|| Error::invalid(format!("`{shown}` has the shape {shape}")))?;
         let stride = checked_len(&rest)?.max(1);
         let longest = column.iter().flatten().map(Values::len).max().unwrap_or(0);
         ensure!(
@@ -347,7 +348,8 @@ fn batch_of(serialized: &Fact) -> Option<Option<Dim>> {
 }
 
 fn dtypes(types: &[Type]) -> Result<Vec<DType>> {
-    let one = |ty: &Type| ty.dtype().ok_or_else(|| Error::invalid(format!("features of type {ty}")));
+    let one =
+        |ty: &Type| ty.dtype().ok_or_else(|| Error::invalid(format!("features of type {ty}")));
     types.iter().map(one).collect()
 }
 

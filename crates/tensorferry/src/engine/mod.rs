@@ -42,7 +42,7 @@ pub struct EngineOptions {
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        let Limits { steps, bytes } = Limits::default();
+        let Limits { steps, bytes, .. } = Limits::default();
         Self { input_format: None, signature: None, steps, bytes, threads: 1 }
     }
 }
@@ -92,25 +92,37 @@ impl Engine {
     /// What is wrong with the files, and what the engine cannot run.
     pub fn load(store: &dyn Store, options: &EngineOptions) -> Result<Self, Problems> {
         load::load(store, options)
-            .and_then(|loaded| Self::new(loaded, options))
+            .and_then(|loaded| {
+                let limits =
+                    Limits { steps: options.steps, bytes: options.bytes, ..Limits::default() };
+                Self::new(loaded, options, limits)
+            })
             .map_err(|problems| crate::convert::name_input(store, problems))
     }
 
-    /// An engine for a graph that is in memory.
+    /// An engine for a graph that is in memory; `limits` takes the place of the options' steps.
     ///
     /// # Errors
     /// As [`Engine::load`].
-    pub(crate) fn of_graph(model: Model, options: &EngineOptions) -> Result<Self, Problems> {
+    pub(crate) fn of_graph(
+        model: Model,
+        options: &EngineOptions,
+        limits: Limits,
+    ) -> Result<Self, Problems> {
         let summary = tensorferry_front::Summary::default();
         let (class, assets) = (ModelClass::Graph, Vec::new());
-        Self::new(load::Loaded { file: String::new(), class, model, summary, assets }, options)
+        let loaded = load::Loaded { file: String::new(), class, model, summary, assets };
+        Self::new(loaded, options, limits)
     }
 
-    fn new(loaded: load::Loaded, options: &EngineOptions) -> Result<Self, Problems> {
+    fn new(
+        loaded: load::Loaded,
+        options: &EngineOptions,
+        limits: Limits,
+    ) -> Result<Self, Problems> {
         let load::Loaded { file, class, model, summary, assets } = loaded;
         let signature = load::signature(&model, options.signature.as_deref())?;
         let own = signature.inputs.iter().filter(|input| input.resource_id.is_none());
-        let limits = Limits { steps: options.steps, bytes: options.bytes };
         let mut engine = Self {
             file,
             class,

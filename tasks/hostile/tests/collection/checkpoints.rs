@@ -277,7 +277,7 @@ fn messages() -> Vec<Case> {
             Damage,
             PB,
             |_| Some(b"garbage".to_vec()),
-            "saved_model.pb: this is no SavedModel: failed to decode Protobuf message: invalid wire type value: 7",
+            "saved_model.pb: no SavedModel, or a broken one: line 1, column 1: tensorflow.SavedModel has no field `garbage`",
         ),
         case(
             "pb empty",
@@ -292,21 +292,21 @@ fn messages() -> Vec<Case> {
             Loop,
             PB,
             |_| Some(vec![0x7b; 100_000]),
-            "saved_model.pb: this is no SavedModel: failed to decode Protobuf message: recursion limit reached",
+            "saved_model.pb: no SavedModel, or a broken one: failed to decode Protobuf message: recursion limit reached",
         ),
         case(
             "pb attributes in attributes",
             Loop,
             PB,
             |bytes| Some(nested_attributes(&bytes)),
-            "saved_model.pb: this is no SavedModel: failed to decode Protobuf message: NameAttrList.attr: AttrValue.value: NameAt…NodeDef.attr: GraphDef.node: MetaGraphDef.graph_def: SavedModel.meta_graphs: recursion limit reached",
+            "saved_model.pb: no SavedModel, or a broken one: failed to decode Protobuf message: NameAttrList.attr: AttrValue.valu…NodeDef.attr: GraphDef.node: MetaGraphDef.graph_def: SavedModel.meta_graphs: recursion limit reached",
         ),
         case(
             "pb length of 2^63",
             Bomb,
             PB,
             |_| Some(vec![0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]),
-            "saved_model.pb: this is no SavedModel: failed to decode Protobuf message: SavedModel.meta_graphs: buffer underflow",
+            "saved_model.pb: no SavedModel, or a broken one: failed to decode Protobuf message: SavedModel.meta_graphs: buffer underflow",
         ),
         case(
             "pb metadata garbage",

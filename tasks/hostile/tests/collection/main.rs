@@ -7,6 +7,7 @@
 mod checkpoints;
 mod configs;
 mod disk;
+mod graphs;
 mod hdf5;
 mod json;
 mod tfjs;
@@ -100,6 +101,7 @@ fn all() -> Vec<Case> {
         tfjs::cases(),
         json::cases(),
         checkpoints::cases(),
+        graphs::cases(),
     ]
     .into_iter()
     .flatten()
