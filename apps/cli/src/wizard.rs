@@ -192,7 +192,7 @@ impl<R: BufRead> Questions<R> {
             sets.iter().map(|set| if set.is_empty() { "(no tags)" } else { set }).collect();
         let set = sets[self.choice("Which tags?", &shown)?];
         if set != DEFAULT_TAGS {
-            flags.push(format!("--saved_model_tags={set}"));
+            flags.push(format!("--saved_model_tags={}", set.replace(", ", ",")));
         }
         // What is asked for first is what would be taken without an answer.
         let mut signatures: Vec<&str> =

@@ -89,7 +89,7 @@ fn lower_letters(editor: &mut Editor<'_>, id: NodeId) -> Option<()> {
         replacing(&pattern, &char::from(letter).to_string(), true)
     };
     let mut y = x;
-    for small in b'a'..b'z' {
+    for small in b'a'..=b'y' {
         y = chain.push("StaticRegexReplace", &[y], letter(small));
     }
     chain.finish("StaticRegexReplace", &[y], letter(b'z'))

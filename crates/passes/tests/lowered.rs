@@ -10,11 +10,12 @@ use std::fmt::Write;
 use std::{env, fs};
 
 use tensorferry_conformance::fixtures::repository;
-use tensorferry_conformance::op_cases::{OpCase, op_cases};
+use tensorferry_conformance::op_cases::op_cases;
 use tensorferry_ir::{
     Attr, Constant, Edge, Model, Node, Shape, Signature, SignatureTensor, parse_attrs,
     parse_tensors,
 };
+use tensorferry_op_checks::OpCase;
 use tensorferry_ops::{ALL, Instance};
 use tensorferry_passes::{Options, is_tfjs_op, optimize, prepare};
 use tensorferry_runtime::{Limits, Program, State};
@@ -24,7 +25,7 @@ use tensorferry_tensor::DenseTensor;
 const TOLERANCE: f64 = 2e-5;
 
 /// A graph of one op; inputs that are not fed are constants.
-fn graph(case: &OpCase, inputs: &[DenseTensor], fed: &BTreeSet<usize>) -> Model {
+fn graph(case: &OpCase<'_>, inputs: &[DenseTensor], fed: &BTreeSet<usize>) -> Model {
     let mut model = Model::default();
     let mut signature = Signature::default();
     let mut edges = Vec::new();
@@ -49,12 +50,12 @@ fn graph(case: &OpCase, inputs: &[DenseTensor], fed: &BTreeSet<usize>) -> Model 
             });
         }
     }
-    let mut node = Node::new("op", &case.op).inputs(&edges);
-    node.attrs = parse_attrs(&case.attrs).unwrap();
+    let mut node = Node::new("op", case.op).inputs(&edges);
+    node.attrs = parse_attrs(case.attrs).unwrap();
     let n_outputs =
-        Instance::new(ALL.find(&case.op).unwrap(), &node.attrs, inputs.len()).unwrap().n_outputs();
+        Instance::new(ALL.find(case.op).unwrap(), &node.attrs, inputs.len()).unwrap().n_outputs();
     let id = model.graph.push(node);
-    let expected = parse_tensors(case.outputs.as_ref().unwrap()).unwrap();
+    let expected = parse_tensors(case.outputs.unwrap()).unwrap();
     for output in 0..u32::try_from(n_outputs).unwrap() {
         let ty = expected[output as usize].dtype().into();
         let name = format!("y{output}");
@@ -97,7 +98,7 @@ fn difference(a: &DenseTensor, b: &DenseTensor) -> Option<String> {
 
 /// True when the op was said with others, which gave what TensorFlow gave; false when it was refused.
 fn is_lowered(
-    case: &OpCase,
+    case: &OpCase<'_>,
     inputs: &[DenseTensor],
     fed: &BTreeSet<usize>,
 ) -> Result<bool, String> {
@@ -114,7 +115,7 @@ fn is_lowered(
         fed.iter().map(|i| (format!("x{i}"), inputs[*i].clone())).collect();
     let found = program.run(&mut State::default(), &values);
     let found = found.map_err(|e| format!("it does not run: {e}\n{after}"))?;
-    let expected = parse_tensors(case.outputs.as_ref().unwrap()).unwrap();
+    let expected = parse_tensors(case.outputs.unwrap()).unwrap();
     for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
         if let Some(what) = difference(found.tensor().unwrap(), expected) {
             return Err(format!("output {i} is {what}\n{after}"));
@@ -128,20 +129,21 @@ fn what_tensorflow_js_lacks_is_said_with_what_it_has() {
     let mut found: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     let mut wrong = Vec::new();
     let only = env::var("OP").ok();
-    for case in op_cases() {
-        let is_wanted = case.outputs.is_some() && !case.is_partial && !is_tfjs_op(&case.op);
+    for recorded in op_cases() {
+        let case = OpCase::of_line(&recorded.line).unwrap();
+        let is_wanted = case.outputs.is_some() && !case.is_partial && !is_tfjs_op(case.op);
         if !is_wanted || only.as_ref().is_some_and(|op| *op != case.op) {
             continue;
         }
-        let inputs = parse_tensors(&case.inputs).unwrap();
+        let inputs = parse_tensors(case.inputs).unwrap();
         let mut is_any = false;
         for fed in choices(inputs.len()) {
             match is_lowered(&case, &inputs, &fed) {
                 Ok(lowered) => is_any |= lowered,
-                Err(what) => wrong.push(format!("{} {} {fed:?}: {what}", case.place, case.op)),
+                Err(what) => wrong.push(format!("{} {} {fed:?}: {what}", recorded.place, case.op)),
             }
         }
-        let n = found.entry(case.op.clone()).or_default();
+        let n = found.entry(case.op.to_owned()).or_default();
         (n.0, n.1) = (n.0 + 1, n.1 + usize::from(is_any));
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));

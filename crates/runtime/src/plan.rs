@@ -195,6 +195,16 @@ pub(crate) fn fold(instance: &Instance, inputs: &[Fact], outputs: &mut [Fact]) {
     let values: Option<Vec<Value>> =
         inputs.iter().map(|fact| fact.value.clone().map(Value::from)).collect();
     let Some(values) = values else { return };
+    // Shapes do not tell how long strings become: what is made of much text is not made here.
+    let n_text_bytes: usize = values
+        .iter()
+        .filter_map(Value::tensor)
+        .filter(|tensor| tensor.dtype().byte_size().is_none())
+        .map(|tensor| tensor.byte_len())
+        .sum();
+    if n_text_bytes > FOLDED_BYTES_MAX {
+        return;
+    }
     // A constant is there already; anything else is only made when it is small.
     let byte_len = |fact: &Fact| {
         let size = fact.ty.dtype()?.byte_size().unwrap_or(0);

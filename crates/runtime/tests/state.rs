@@ -400,7 +400,7 @@ fn assertions_stop_and_prints_are_kept() {
 
 #[test]
 fn what_is_too_large_is_refused_before_there_is_memory_for_it() {
-    let limits = Limits { steps: 100_000, bytes: 1 << 20 };
+    let limits = Limits { steps: 100_000, bytes: 1 << 20, ..Limits::default() };
     let loop_of = |body: &str| {
         format!(
             "signature f {{ input x = x float32 <*> output y = y float32 <*> }}

@@ -95,11 +95,12 @@ pub(crate) fn relu_of(
     if slope != 0.0 && threshold == 0.0 && most.is_none() {
         return activations::leaky_relu(b, x, slope);
     }
-    let mut y = match threshold {
-        0.0 => b.unary("Relu", x)?,
+    let mut y = match (threshold, most) {
+        (0.0, Some(6.0)) => b.unary("Relu6", x)?,
+        (0.0, _) => b.unary("Relu", x)?,
         _ => above(b, x, threshold)?,
     };
-    if let Some(most) = most {
+    if let Some(most) = most.filter(|most| threshold != 0.0 || *most != 6.0) {
         y = b.clip(y, 0.0, most)?;
     }
     if slope != 0.0 {

@@ -15,12 +15,12 @@ pub fn e3_saved_model(data: &[u8]) {
         ("variables/variables.data-00000-of-00001".to_owned(), shard),
     ]);
     let store = Recorded::with_bait(&store, b"a secret");
-    let mut options = ConvertOptions::default();
-    options.output_format = match crc32c::crc32c(data) % 4 {
+    let output_format = match crc32c::crc32c(data) % 4 {
         0 => None,
         1 => Some(OutputFormat::TfjsLayersModel),
         _ => Some(OutputFormat::TfjsGraphModel),
     };
+    let mut options = ConvertOptions { output_format, ..ConvertOptions::default() };
     options.graph.skip_op_check = crc32c::crc32c(data) % 4 == 3;
     options.graph.verify_bytes = convert::VERIFY_BYTES;
     let _ = convert::run(&store, data.len() as u64, &options);

@@ -265,7 +265,13 @@ fn broken() -> Vec<Case> {
     use Class::{Bomb, Damage, WrongWeights};
     let units = |units: Value| dense_config(move |layer| layer["config"]["units"] = units);
     vec![
-        Case::config("config 10^15 units", Bomb, &units(json!(1_000_000_000_000_000_u64)), ""),
+        Case::config(
+            "config 10^15 units",
+            Bomb,
+            &units(json!(1_000_000_000_000_000_u64)),
+            "m.h5: layer `d`, weight `d/kernel`: the weight does not fit its layer's config, expected [?, 1000000000000000], \
+             found [2, 1]",
+        ),
         Case::config("config -1 units", WrongWeights, &units(json!(-1)), ""),
         Case::config("config units as text", WrongWeights, &units(json!("1")), ""),
         Case::config(

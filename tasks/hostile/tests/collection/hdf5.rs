@@ -409,7 +409,7 @@ fn values() -> Vec<Case> {
                 let at = file.put(&[0; 24]);
                 vec![dataspace(&[3, 2]), float32(), contiguous(at, 24)]
             }),
-            "",
+            "m.h5: layer `d`, weight `d/kernel`: the weight does not fit its layer's config, expected [?, 1], found [3, 2]",
         ),
         uint8(Case::h5(
             "h5 NaN under quantization",
