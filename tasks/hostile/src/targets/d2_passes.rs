@@ -1,4 +1,4 @@
-//! D2: a random graph before and after the passes, and through a SavedModel and our own output.
+//! D2: a random graph before and after the passes.
 
 use tensorferry_graphs::{RandomGraph, SIGNATURE, random_graph};
 use tensorferry_ir::Model;
