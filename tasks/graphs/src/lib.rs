@@ -2,7 +2,7 @@
 //!
 //! Whoever rewrites graphs holds the graph before against the graph after on the inputs that come
 //! with it. Two ways to compute the same differ by rounding, and a graph may make much of little:
-//! so every value is made with a bound of its size and of its error ([`bounds`]), steps that would
+//! so every value is made with a bound of its size and of its error (`bounds`), steps that would
 //! lose it are not taken, and a graph says of each output how far from the truth it may be.
 #![forbid(unsafe_code)]
 
