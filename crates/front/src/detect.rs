@@ -46,7 +46,7 @@ fn detect_file(store: &dyn Store, name: &str) -> Result<Format, Problem> {
     // Archives first: the HDF5 file that a `.keras` file holds may begin where one with a user block
     // would.
     let is_archive = head.starts_with(b"PK\x03\x04");
-    if is_archive && !holds(&head, b"data.pkl") {
+    if is_archive && !is_torch_archive(&head) {
         return Ok(Format::Keras(name.to_owned()));
     }
     if !is_archive && is_hdf5(&blob, &head) {
@@ -129,12 +129,24 @@ fn is_pickle(head: &[u8]) -> bool {
     matches!(head, [0x80, 2..=5, ..])
 }
 
+/// PyTorch puts all members into one folder, a pickle among the first. The members of a `.keras` file
+/// lie outside of folders, but for its assets; a config may hold any text.
+fn is_torch_archive(head: &[u8]) -> bool {
+    let Some([low, high]) = head.get(26..28) else { return false };
+    let end = 30 + usize::from(u16::from_le_bytes([*low, *high]));
+    let first = head.get(30..end).unwrap_or_default();
+    head.starts_with(b"PK\x03\x04")
+        && first.contains(&b'/')
+        && !first.starts_with(b"assets/")
+        && holds(head, b"data.pkl")
+}
+
 /// Files of other tools, by name.
 fn foreign(head: &[u8], name: &str) -> Option<Problem> {
     let is = |what: &str, hint: &str| {
         Some(Problem::unsupported(format!("this is {what}")).hint(hint.to_owned()))
     };
-    if holds(head, b"data.pkl") || is_pickle(head) {
+    if is_torch_archive(head) || is_pickle(head) {
         return is(
             "a PyTorch or pickle file",
             "export the model to Keras or to a SavedModel first",
@@ -215,13 +227,31 @@ mod tests {
         }
     }
 
+    /// The head of a ZIP file: its first member's name, then text.
+    fn zip_head(name: &str, then: &str) -> Vec<u8> {
+        let mut bytes = b"PK\x03\x04".to_vec();
+        bytes.resize(26, 0);
+        bytes.extend([u8::try_from(name.len()).unwrap(), 0, 0, 0]);
+        bytes.extend(name.bytes().chain(then.bytes()));
+        bytes
+    }
+
+    #[test]
+    fn a_config_may_name_what_pytorch_writes() {
+        for first in ["config.json", "assets/data.pkl"] {
+            let store = MemoryStore::file("m", zip_head(first, "{\"name\":\"data.pkl\"}"));
+            assert_eq!(detect(&store).unwrap(), Format::Keras("m".into()));
+        }
+    }
+
     #[test]
     fn what_people_give_by_mistake_is_named() {
         let cases: &[(&str, &[u8], &str)] = &[
             ("m.h5", b"<!DOCTYPE html>", "a web page"),
             ("m.h5", b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
             ("m.tflite", b"\x1c\0\0\0TFL3", "a TensorFlow Lite model"),
-            ("m.pt", b"PK\x03\x04 archive/data.pkl", "a PyTorch or pickle file"),
+            ("m.pt", &zip_head("archive/data.pkl", ""), "a PyTorch or pickle file"),
+            ("m.pt", &zip_head("archive/data/0", "archive/data.pkl"), "a PyTorch or pickle file"),
             ("m.pkl", b"\x80\x04\x95", "a PyTorch or pickle file"),
             ("m.onnx", b"\x08\x07", "an ONNX model"),
             ("variables.index", b"\0", "a checkpoint"),
