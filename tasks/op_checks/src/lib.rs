@@ -55,15 +55,20 @@ fn outputs(instance: &Instance, inputs: &[DenseTensor]) -> Result<Vec<DenseTenso
     tensors.collect::<Option<_>>().ok_or_else(|| "an output is no tensor".to_owned())
 }
 
+/// What may be known of inputs before a run: their values, or only their shapes.
+fn known_and_shapes(inputs: &[DenseTensor]) -> [Vec<Fact>; 2] {
+    let known: Vec<Fact> = inputs.iter().map(Fact::of).collect();
+    let shapes = known.iter().map(|fact| Fact { value: None, ..fact.clone() }).collect();
+    [known, shapes]
+}
+
 /// What is said of the outputs before they are computed must be true of them.
 fn check_facts(
     instance: &Instance,
     inputs: &[DenseTensor],
     expected: &[DenseTensor],
 ) -> Result<(), String> {
-    let known: Vec<Fact> = inputs.iter().map(Fact::of).collect();
-    let shapes = known.iter().map(|fact| Fact { value: None, ..fact.clone() }).collect();
-    for facts in [known, shapes] {
+    for facts in known_and_shapes(inputs) {
         let inferred = instance.infer(&facts, &mut NoContext::default());
         let inferred = inferred.map_err(|error| format!("infer: {error}"))?;
         if inferred.len() != instance.n_outputs() {
@@ -86,10 +91,8 @@ fn check_ways(
     inputs: &[DenseTensor],
     expected: &[DenseTensor],
 ) -> Result<(), String> {
-    let known: Vec<Fact> = inputs.iter().map(Fact::of).collect();
-    let shapes = known.iter().map(|fact| Fact { value: None, ..fact.clone() }).collect();
     let tolerance = instance.def.spec.tolerance;
-    for facts in [known, shapes] {
+    for facts in known_and_shapes(inputs) {
         let mut start = 0;
         while let Some((i, name, way)) = instance.prepare(start, &facts) {
             let values = way.inputs.iter().map(|i| inputs[*i].clone().into());
